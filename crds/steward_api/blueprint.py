@@ -1,0 +1,217 @@
+"""The Blueprint: one immutable document with everything a runtime needs to serve one assistant.
+
+Compiled by the operator (in a cluster, for `steward render` and for `steward up` alike) and read
+by the runtime.
+It holds no secret, no uid, no namespace and no host that differs between a laptop and a cluster,
+so its digest is the
+same in both: secrets are file names below the credentials directory, identity is in `Trust`, local
+addresses are in
+`Bindings`.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Final, Literal
+
+from pydantic import Field
+
+from steward_api.canonical import digest_of, render_canonical
+from steward_api.meta import Frozen, Sensitivity
+from steward_api.v1alpha1.memory_policy import RecallMode, WriteRule
+from steward_api.v1alpha1.model import ModelType, ToolCalling
+from steward_api.v1alpha1.retention_policy import DataClass
+from steward_api.v1alpha1.tool import Effect, HttpMethod, ResultIntegrity, ToolType
+
+SCHEMA_VERSION: Final = 1
+"""Raised when a runtime of today could misread the document; a runtime refuses a version it
+does not know.
+"""
+BLUEPRINT_BYTES_MAX: Final = 900 * 1024
+"""A ConfigMap holds 1 MiB at most; the rest is left for metadata."""
+TOOL_SCHEMA_BYTES_MAX: Final = 16 * 1024
+
+BLUEPRINT_FILE: Final = "blueprint.json"
+TRUST_FILE: Final = "trust.json"
+BINDINGS_FILE: Final = "bindings.json"
+
+
+class BlueprintPrompt(Frozen):
+    """The system message: template and variables of one Prompt revision."""
+
+    name: str
+    digest: str
+    """Digest of template and declared variables, as in the Prompt's status."""
+    template: str
+    variables: tuple[tuple[str, str], ...]
+    """Declared and built-in variables, sorted by name."""
+
+
+class BlueprintModel(Frozen):
+    """One model; `credential` names a directory below the credentials directory."""
+
+    name: str
+    type: ModelType
+    model_name: str
+    base_url: str | None
+    """None for a Local model: `Bindings.models` says where it listens."""
+    credential: str | None
+    tool_calling: ToolCalling
+    request_timeout_seconds: int
+    context_tokens: int
+    max_output_tokens: int
+
+
+class BlueprintContract(Frozen):
+    """Contract of a tool; `declared` is false where the Tool has none and the safest one is
+    assumed.
+    """
+
+    declared: bool
+    effect: Effect
+    idempotency_key_header: str | None
+    timeout_seconds: int
+    calls_per_turn: int
+    response_bytes: int
+    integrity: ResultIntegrity
+    sensitivity: Sensitivity
+
+
+class BlueprintTool(Frozen):
+    """One tool that the assistant may call."""
+
+    name: str
+    digest: str
+    """Digest of the Tool's spec: its version in journal and audit."""
+    description: str
+    type: ToolType
+    url: str
+    method: HttpMethod
+    credential: str | None
+    input_schema: dict[str, Any]
+    output_schema: dict[str, Any] | None
+    contract: BlueprintContract
+
+
+class BlueprintSegment(Frozen):
+    """One segment of memory."""
+
+    name: str
+    domain: str
+    sensitivity: Sensitivity
+    write: WriteRule
+    max_records: int
+    recall_records: int
+    recall_characters: int
+
+
+class BlueprintMemory(Frozen):
+    """Memory across conversations."""
+
+    policy: str
+    policy_digest: str
+    segments: tuple[BlueprintSegment, ...]
+    recall_mode: RecallMode
+    embedder: BlueprintModel | None
+
+
+class BlueprintWindow(Frozen):
+    """How long one class of data is kept."""
+
+    data_class: Annotated[DataClass, Field(alias="class")]
+    keep_seconds: int
+
+
+class BlueprintHold(Frozen):
+    """A class of data that is not purged for now."""
+
+    name: str
+    data_class: Annotated[DataClass, Field(alias="class")]
+
+
+class BlueprintBackup(Frozen):
+    """A backup that a receipt must state."""
+
+    name: str
+    keep_seconds: int
+
+
+class BlueprintRetention(Frozen):
+    """Windows, holds and backups of one RetentionPolicy."""
+
+    policy: str
+    policy_digest: str
+    windows: tuple[BlueprintWindow, ...]
+    holds: tuple[BlueprintHold, ...] = ()
+    backups: tuple[BlueprintBackup, ...] = ()
+
+
+class BlueprintLimits(Frozen):
+    """Bounds on work."""
+
+    requests_per_minute: int
+    concurrent_tasks: int
+    queued_tasks: int
+    turn_deadline_seconds: int
+    model_calls_per_turn: int
+    request_bytes: int
+
+
+class Blueprint(Frozen):
+    """Everything that one assistant's runtime needs; see the module."""
+
+    schema_version: Literal[1] = SCHEMA_VERSION
+    assistant: str
+    purpose: str
+    owner: str
+    prompt: BlueprintPrompt
+    models: tuple[BlueprintModel, ...]
+    """Chat models in fail-over order."""
+    tools: tuple[BlueprintTool, ...]
+    memory: BlueprintMemory | None
+    retention: BlueprintRetention
+    bound_keys: str | None
+    """Directory of bound keys below the credentials directory."""
+    limits: BlueprintLimits
+
+    def render(self) -> bytes:
+        """Return the canonical bytes: the content of `blueprint.json`."""
+        return render_canonical(self.model_dump(mode="json", by_alias=True, exclude_none=True))
+
+    @property
+    def digest(self) -> str:
+        """`sha256:<hex>` of `render()`."""
+        return digest_of(self)
+
+
+class TrustedKey(Frozen):
+    """One Ed25519 public key of an operator."""
+
+    key_id: str
+    """First 16 hex digits of SHA-256 over the raw public key."""
+    public_key: str
+    """Raw 32 bytes, base64."""
+
+
+class Trust(Frozen):
+    """Who this runtime is and whose orders it takes: the content of `trust.json`, outside the
+    digest.
+    """
+
+    schema_version: Literal[1] = SCHEMA_VERSION
+    namespace: str
+    assistant: str
+    uid: str
+    """Uid of the Assistant: the audience of tokens."""
+    operator_keys: tuple[TrustedKey, ...] = ()
+
+
+class Bindings(Frozen):
+    """Where logical hosts listen on this machine: the content of `bindings.json`, read with
+    `--local` only.
+    """
+
+    schema_version: Literal[1] = SCHEMA_VERSION
+    hosts: dict[str, str] = Field(default_factory=dict)
+    """Host or host:port of a URL in the Blueprint, to a loopback `address:port`."""
+    models: dict[str, str] = Field(default_factory=dict)
+    """Name of a Model (Local, or replaced by the user's endpoint), to its base URL."""

@@ -1,0 +1,201 @@
+"""Assistant: one governed assistant, served behind an OpenAI-compatible API."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Annotated, ClassVar, Literal
+
+from pydantic import Field, StringConstraints
+
+from steward_api.meta import (
+    LABEL_NAME_RULE,
+    NAME_RULE,
+    Kind,
+    KindNames,
+    LocalRef,
+    PrinterColumn,
+    Rule,
+    SchemaNode,
+    SecretRef,
+    Sha256Digest,
+    Status,
+    list_map,
+    pending,
+)
+
+CPU_PATTERN = "^([0-9]{1,4}(\\.[0-9]{1,3})?|[0-9]{1,6}m)$"
+SIZE_PATTERN = "^[1-9][0-9]{0,5}(Ki|Mi|Gi|Ti)$"
+
+CpuQuantity = Annotated[str, StringConstraints(min_length=1, max_length=10, pattern=CPU_PATTERN)]
+ByteQuantity = Annotated[str, StringConstraints(min_length=3, max_length=10, pattern=SIZE_PATTERN)]
+
+
+class DeletionPolicy(StrEnum):
+    """What becomes of the data when the Assistant is deleted."""
+
+    RETAIN = "Retain"
+    ERASE = "Erase"
+
+
+class PromptRef(SchemaNode):
+    """A Prompt, optionally pinned to one revision of its text."""
+
+    name: Annotated[str, StringConstraints(min_length=1, max_length=40)]
+    """Name of the Prompt in the same namespace."""
+    digest: Sha256Digest | None = None
+    """Revision to serve. While the Prompt's digest differs, the last accepted Blueprint stays."""
+
+
+class Authentication(SchemaNode):
+    """Who may chat besides the holder of the generated key."""
+
+    keys_secret_ref: SecretRef
+    """Secret of bound keys: key id to {keySha256, subject or mayActFor}; reloaded when it
+    changes.
+    """
+
+
+class Limits(SchemaNode):
+    """Bounds on work; beyond them a request is answered 429 or 503 with Retry-After."""
+
+    requests_per_minute: Annotated[int, Field(ge=1, le=60_000)] = 600
+    """Requests that one key may start in a minute, as a token bucket of this size."""
+    concurrent_tasks: Annotated[int, Field(ge=1, le=1_000)] = 16
+    """Tasks that run at the same time."""
+    queued_tasks: Annotated[int, Field(ge=0, le=10_000)] = 64
+    """Tasks that may wait for a free place; one more is answered 503."""
+    turn_deadline_seconds: Annotated[int, Field(ge=1, le=3_600)] = 120
+    """Seconds from acceptance to the reply; then the task fails with DeadlineExceeded."""
+    model_calls_per_turn: Annotated[int, Field(ge=1, le=64)] = 8
+    """Model calls in one turn, so that a loop of tool calls ends."""
+    request_bytes: Annotated[int, Field(ge=1_024, le=16_777_216)] = 1_048_576
+    """Bytes of a request body; a larger one is answered 413."""
+
+
+class Storage(SchemaNode):
+    """The volume of the embedded database."""
+
+    size: ByteQuantity = "1Gi"
+    """Size of the volume, for example 5Gi."""
+
+
+class ResourceAmounts(SchemaNode):
+    """An amount of each resource."""
+
+    cpu: CpuQuantity | None = None
+    """Processor time, for example 250m."""
+    memory: ByteQuantity | None = None
+    """Memory, for example 256Mi."""
+
+
+class PodResources(SchemaNode):
+    """What the runtime's container asks for and may use."""
+
+    requests: ResourceAmounts = ResourceAmounts(cpu="100m", memory="128Mi")
+    """Amounts that scheduling reserves."""
+    limits: ResourceAmounts = ResourceAmounts(memory="512Mi")
+    """Amounts that the container may not exceed."""
+
+
+class PodSettings(SchemaNode):
+    """Settings of the runtime's Pod."""
+
+    resources: PodResources = PodResources()
+    """Compute resources of the runtime's container."""
+
+
+class Peer(SchemaNode):
+    """Pods that may reach the assistant."""
+
+    namespace: Annotated[str, StringConstraints(min_length=1, max_length=63)]
+    """Name of the namespace whose Pods may connect."""
+
+
+class Exposure(SchemaNode):
+    """Who may connect to the assistant's Service."""
+
+    allowed_from: Annotated[
+        tuple[Peer, ...], Field(max_length=32, json_schema_extra=list_map("namespace"))
+    ] = ()
+    """Namespaces whose Pods may connect, besides the Assistant's own."""
+
+
+class AssistantSpec(SchemaNode):
+    """What the assistant is for, what it may use and within which bounds."""
+
+    RULES: ClassVar[tuple[Rule, ...]] = ()
+
+    purpose: Annotated[str, StringConstraints(min_length=1, max_length=256)]
+    """What the assistant's data is processed for; carried in the label of every value."""
+    owner: Annotated[str, StringConstraints(min_length=1, max_length=128)]
+    """Team that answers for the assistant; shown as `owned_by` in /v1/models."""
+    prompt_ref: PromptRef
+    """Prompt whose text becomes the system message."""
+    model_refs: Annotated[
+        tuple[LocalRef, ...], Field(min_length=1, max_length=8, json_schema_extra=list_map("name"))
+    ]
+    """Chat models in fail-over order."""
+    tool_refs: Annotated[
+        tuple[LocalRef, ...], Field(max_length=32, json_schema_extra=list_map("name"))
+    ] = ()
+    """Tools that the assistant may call."""
+    memory_policy_ref: LocalRef | None = None
+    """MemoryPolicy of the assistant. Without it nothing is remembered across conversations."""
+    retention_policy_ref: LocalRef
+    """RetentionPolicy that says how long each class of data is kept."""
+    authentication: Authentication | None = None
+    """Further keys. Without it only the generated key may chat."""
+    limits: Limits = Limits()
+    """Bounds on requests, tasks and turns."""
+    storage: Storage = Storage()
+    """Volume of the embedded database."""
+    pod: PodSettings = PodSettings()
+    """Settings of the runtime's Pod."""
+    exposure: Annotated[Exposure, Field(json_schema_extra=pending("real cluster"))] = Exposure()
+    """Who may connect to the assistant's Service."""
+    suspend: bool = False
+    """Stop serving. Purging goes on: a window does not wait for a suspended assistant."""
+    deletion_policy: Annotated[DeletionPolicy, Field(json_schema_extra=pending("stage 4"))] = (
+        DeletionPolicy.RETAIN
+    )
+    """Retain keeps volume and keys when the Assistant is deleted; Erase proves them gone first."""
+    erasure_deadline_seconds: Annotated[
+        int, Field(ge=60, le=604_800, json_schema_extra=pending("stage 4"))
+    ] = 3_600
+    """Seconds that deletion waits for a runtime to prove erasure; then it is recorded as
+    unproven.
+    """
+
+
+class AssistantStatus(Status):
+    """What the operator saw of an Assistant."""
+
+    endpoint: Annotated[str, StringConstraints(max_length=512)] | None = None
+    """Base URL of the OpenAI-compatible API inside the cluster."""
+    api_key_secret_name: Annotated[str, StringConstraints(max_length=253)] | None = None
+    """Secret whose key `apiKey` holds the generated key."""
+    blueprint_digest: Sha256Digest | None = None
+    """Digest of the Blueprint that was last accepted."""
+    prompt_digest: Sha256Digest | None = None
+    """Digest of the Prompt revision inside that Blueprint."""
+
+
+class Assistant(Kind):
+    """A governed AI assistant behind an OpenAI-compatible API."""
+
+    NAMES: ClassVar[KindNames] = KindNames("Assistant", "assistants", "assistant", ("asst",))
+    COLUMNS: ClassVar[tuple[PrinterColumn, ...]] = (
+        PrinterColumn("Ready", ".status.conditions[?(@.type=='Ready')].status"),
+        PrinterColumn("Reason", ".status.conditions[?(@.type=='Ready')].reason"),
+        PrinterColumn("Model", ".spec.modelRefs[0].name"),
+        PrinterColumn("Age", ".metadata.creationTimestamp", type="date"),
+        PrinterColumn("Owner", ".spec.owner", priority=1),
+        PrinterColumn("Retention", ".spec.retentionPolicyRef.name", priority=1),
+        PrinterColumn("Blueprint", ".status.blueprintDigest", priority=1),
+        PrinterColumn("Endpoint", ".status.endpoint", priority=1),
+    )
+    RULES: ClassVar[tuple[Rule, ...]] = (NAME_RULE, LABEL_NAME_RULE)
+
+    kind: Literal["Assistant"] = "Assistant"
+    spec: AssistantSpec
+    status: AssistantStatus = AssistantStatus()
