@@ -205,6 +205,16 @@ class Trust(Frozen):
     operator_keys: tuple[TrustedKey, ...] = ()
 
 
+class ModelSubstitute(Frozen):
+    """What the user's own endpoint changes about one Model on this machine."""
+
+    model_name: str
+    """Name of the model at that endpoint."""
+    credential: str | None = None
+    """Directory below the credentials directory; its `hosts` names the endpoint alone."""
+    tool_calling: ToolCalling = ToolCalling.NATIVE
+
+
 class Bindings(Frozen):
     """Where logical hosts listen on this machine: the content of `bindings.json`, read with
     `--local` only.
@@ -215,3 +225,5 @@ class Bindings(Frozen):
     """Host or host:port of a URL in the Blueprint, to a loopback `address:port`."""
     models: dict[str, str] = Field(default_factory=dict)
     """Name of a Model (Local, or replaced by the user's endpoint), to its base URL."""
+    model_substitutes: dict[str, ModelSubstitute] = Field(default_factory=dict)
+    """Name of a Model replaced by the user's endpoint, to what that changes besides the URL."""
