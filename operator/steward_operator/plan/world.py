@@ -1,0 +1,199 @@
+"""The seam of the operator: what `gather` hands to the plan, and what the plan hands to `apply`.
+
+`World` is one frozen snapshot around one Assistant; `Plan` is the list of effects that brings the
+cluster to what the snapshot asks for. Neither holds a client, a clock or randomness: time and
+entropy are fields of `World`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from typing import TypeAlias
+
+from steward_api.blueprint import Blueprint, TrustedKey
+from steward_api.v1alpha1 import (
+    Assistant,
+    MemoryPolicy,
+    Model,
+    Prompt,
+    RetentionPolicy,
+    Tool,
+)
+from steward_operator.names import AnchorRole, SecretRole
+from steward_operator.objects import Manifest, ObjectKey
+from steward_operator.settings import OperatorSettings
+
+__all__ = [
+    "Anchor",
+    "AnchorRole",
+    "Broken",
+    "Event",
+    "EventType",
+    "GeneratedSecret",
+    "Manifest",
+    "MountFailure",
+    "ObjectKey",
+    "OperatorSettings",
+    "Plan",
+    "PlannedAnchor",
+    "RuntimeReport",
+    "SecretRole",
+    "World",
+    "WriteFault",
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Broken:
+    """An object that exists and cannot be read, for example one of a newer schema."""
+
+    kind: str
+    name: str
+    message: str
+    """Why, without content of the object."""
+
+
+ModelLike: TypeAlias = Model | Broken
+ToolLike: TypeAlias = Tool | Broken
+PromptLike: TypeAlias = Prompt | Broken
+MemoryPolicyLike: TypeAlias = MemoryPolicy | Broken
+RetentionPolicyLike: TypeAlias = RetentionPolicy | Broken
+
+
+@dataclass(frozen=True, slots=True)
+class Anchor:
+    """An anchor ConfigMap that exists: it owns the generated Secrets named after its entropy."""
+
+    role: AnchorRole
+    generation: int
+    entropy: str
+    """32 hex digits."""
+    uid: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class MountFailure:
+    """A FailedMount Event of one of the assistant's Pods."""
+
+    secret: str
+    """Name of the Secret that the kubelet did not find."""
+
+
+@dataclass(frozen=True, slots=True)
+class WriteFault:
+    """A write of the last pass that the API server refused for good: not retried until a change."""
+
+    key: ObjectKey
+    code: int
+    """HTTP status, for example 422; 409 where the name belongs to an object that is not ours."""
+    message: str
+    """The API server's words, cut to 200 characters; never content of a Secret."""
+
+
+@dataclass(frozen=True, slots=True)
+class RuntimeReport:
+    """What a runtime said at `/internal/v1/status`."""
+
+    blueprint_digest: str
+
+
+@dataclass(frozen=True, slots=True)
+class World:
+    """One snapshot around one Assistant: its namespace's referenced objects and its children.
+
+    `children` holds every observed object with our labels for this Assistant. Metadata is enough
+    for the plan, except for the Deployment, which needs `spec.template.metadata` and `status`.
+    Whole objects are as good.
+    """
+
+    assistant: Assistant
+    now: datetime
+    entropy: Mapping[AnchorRole, str]
+    """Fresh 32 hex digits for each anchor that may have to be made."""
+    settings: OperatorSettings = field(default_factory=OperatorSettings)
+    models: Mapping[str, ModelLike] = field(default_factory=dict)
+    tools: Mapping[str, ToolLike] = field(default_factory=dict)
+    prompts: Mapping[str, PromptLike] = field(default_factory=dict)
+    memory_policies: Mapping[str, MemoryPolicyLike] = field(default_factory=dict)
+    retention_policies: Mapping[str, RetentionPolicyLike] = field(default_factory=dict)
+    children: tuple[Manifest, ...] = ()
+    blueprints_in_use: frozenset[str] = frozenset()
+    """Names of ConfigMaps that a ReplicaSet, Job or Pod of this Assistant mounts."""
+    anchors: Mapping[AnchorRole, Anchor] = field(default_factory=dict)
+    """The newest anchor of each role; no entry where there is none."""
+    secrets_present: Mapping[str, bool] = field(default_factory=dict)
+    """Outcome of the last probe by Secret name; no entry where it was not probed yet."""
+    last_blueprint: Blueprint | None = None
+    """The Blueprint that `status.blueprintDigest` names, read from its ConfigMap."""
+    mount_failures: tuple[MountFailure, ...] = ()
+    faults: tuple[WriteFault, ...] = ()
+    """Permanent refusals of the last pass; `apply` plans once more with them for the status."""
+    operator_keys: tuple[TrustedKey, ...] = ()
+    runtime: RuntimeReport | None = None
+    """None until the runtime was asked."""
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedAnchor:
+    """An anchor to POST before any of its Secrets."""
+
+    anchor: Anchor
+    manifest: Manifest
+    """The whole ConfigMap. 409 means that another pass made it: gather again, then plan."""
+
+
+@dataclass(frozen=True, slots=True)
+class GeneratedSecret:
+    """A Secret to POST once: `apply` adds `data` and an owner reference to the anchor's uid."""
+
+    role: SecretRole
+    name: str
+    anchor: Anchor
+    manifest: Manifest
+    """The Secret without `data` and `ownerReferences`. 409 means that it exists: all is well."""
+    keys: tuple[str, ...]
+    """Keys of `data` to fill, in order."""
+
+
+class EventType(StrEnum):
+    """The two types of Kubernetes Events."""
+
+    NORMAL = "Normal"
+    WARNING = "Warning"
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """One Event about the planned object."""
+
+    type: EventType
+    reason: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """Effects, in the order of application.
+
+    `anchors_to_create` → `secrets_to_create` → `children`. Of the children only those in
+    `held_until_secrets` wait for the Secrets; the others go in parallel. A child whose owned
+    subset is already there is not written. `status` is the whole status object, None when it
+    would change nothing.
+    """
+
+    anchors_to_create: tuple[PlannedAnchor, ...] = ()
+    secrets_to_create: tuple[GeneratedSecret, ...] = ()
+    children: tuple[Manifest, ...] = ()
+    held_until_secrets: frozenset[tuple[str, str]] = frozenset(
+        {("PersistentVolumeClaim", "v1"), ("Deployment", "apps/v1")}
+    )
+    """(kind, apiVersion) of children that may exist only after their Secrets: a volume is proof
+    that its keys were made once."""
+    prune: tuple[ObjectKey, ...] = ()
+    status: Manifest | None = None
+    events: tuple[Event, ...] = ()
+    requeue_seconds: int | None = None
+    """Plan again after this time even if nothing happens."""
