@@ -19,6 +19,7 @@ from steward_api.meta import (
     SecretRef,
     Sha256Digest,
     Status,
+    boolean_because,
     list_map,
     pending,
 )
@@ -153,7 +154,9 @@ class AssistantSpec(SchemaNode):
     """Settings of the runtime's Pod."""
     exposure: Annotated[Exposure, Field(json_schema_extra=pending("real cluster"))] = Exposure()
     """Who may connect to the assistant's Service."""
-    suspend: bool = False
+    suspend: Annotated[
+        bool, Field(json_schema_extra=boolean_because("CronJob and Job call it suspend, too"))
+    ] = False
     """Stop serving. Purging goes on: a window does not wait for a suspended assistant."""
     deletion_policy: Annotated[DeletionPolicy, Field(json_schema_extra=pending("stage 4"))] = (
         DeletionPolicy.RETAIN

@@ -75,7 +75,7 @@ class ModelSpec(SchemaNode):
         ),
         Rule(
             "self.type != 'Local' || self.abilities.size() == 1",
-            "a Local model has one ability; declare one Model for Chat and one for Embeddings",
+            "abilities of a Local model must hold one value; declare a Model for each",
             ".abilities",
         ),
     )

@@ -8,6 +8,7 @@ from typing import Annotated, Any, ClassVar, Literal
 from pydantic import Field, StringConstraints
 
 from steward_api.meta import (
+    FUNCTION_NAME_RULE,
     HTTP_URL_PATTERN,
     NAME_RULE,
     URL_LENGTH_MAX,
@@ -140,7 +141,7 @@ class Tool(Kind):
         PrinterColumn("Age", ".metadata.creationTimestamp", type="date"),
         PrinterColumn("URL", ".spec.http.url", priority=1),
     )
-    RULES: ClassVar[tuple[Rule, ...]] = (NAME_RULE,)
+    RULES: ClassVar[tuple[Rule, ...]] = (NAME_RULE, FUNCTION_NAME_RULE)
 
     kind: Literal["Tool"] = "Tool"
     spec: ToolSpec
