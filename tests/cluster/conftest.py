@@ -1,0 +1,50 @@
+"""Fixtures of the tests that need the real control plane.
+
+Each worker of pytest-xdist has a control plane and a kubelet of its own. What must be built is
+built after collection and before the first test, since it takes longer than a test may.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from steward_lab.building import build_binaries, report_to_stderr
+from steward_lab.control_plane import ControlPlane
+from steward_lab.kube_client import KubeClient
+
+
+def pytest_collection_finish(session: pytest.Session) -> None:
+    """Builds the control plane when a selected test needs it and it isn't in the cache."""
+    is_needed = any(item.get_closest_marker("cluster") for item in session.items)
+    if not is_needed or session.config.option.collectonly:
+        return
+    capture = session.config.pluginmanager.getplugin("capturemanager")
+
+    def report(line: str) -> None:
+        with capture.global_and_fixture_disabled():
+            report_to_stderr(line)
+
+    build_binaries(report)
+
+
+@pytest.fixture(scope="session")
+def control_plane() -> Iterator[ControlPlane]:
+    """A running control plane with ports and data of its own."""
+    with ControlPlane() as plane:
+        yield plane
+
+
+@pytest.fixture(scope="session")
+def admin(control_plane: ControlPlane) -> KubeClient:
+    """A client that may do everything."""
+    return control_plane.admin
+
+
+@pytest.fixture
+def namespace(control_plane: ControlPlane) -> Iterator[str]:
+    """A fresh namespace, deleted in the background afterwards."""
+    name = control_plane.create_namespace("test")
+    yield name
+    control_plane.admin.delete("v1/Namespace", name)

