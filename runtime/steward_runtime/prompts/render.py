@@ -10,22 +10,21 @@ import re
 from collections.abc import Iterable
 from typing import Final
 
+from steward_runtime.errors import BlueprintRefused
+
 PLACEHOLDER: Final = re.compile(r"\{\{\s*([a-z][a-zA-Z0-9]*)\s*\}\}")
 """`{{name}}` with optional spaces; anything else in braces is plain text."""
 
 
-class PromptVariableUnknownError(Exception):
-    """A template uses a variable that is not declared. Root of this room's errors."""
+class PromptVariableUnknown(BlueprintRefused):
+    """A template uses a variable that is not declared; `names` are the variables, never text."""
 
-    reason: Final = "PromptVariableUnknown"
+    reason = "PromptVariableUnknown"
 
     def __init__(self, prompt: str, names: tuple[str, ...]) -> None:
-        """Name the prompt and its unknown variables (names only, never text of the template)."""
-        self.prompt = prompt
         self.names = names
-        listed = ", ".join(names)
         super().__init__(
-            f"Prompt {prompt} uses undeclared variables: {listed}. "
+            f"Prompt {prompt} uses undeclared variables: {', '.join(names)}. "
             "Declare them under spec.variables or remove them from spec.template."
         )
 
@@ -34,11 +33,11 @@ def render_prompt(prompt: str, template: str, variables: Iterable[tuple[str, str
     """Replace every `{{variable}}` of the template by its value.
 
     Raises:
-        PromptVariableUnknownError: if the template uses a variable that `variables` lacks.
+        PromptVariableUnknown: if the template uses a variable that `variables` lacks.
     """
     values = dict(variables)
     used = dict.fromkeys(PLACEHOLDER.findall(template))
     unknown = tuple(name for name in used if name not in values)
     if unknown:
-        raise PromptVariableUnknownError(prompt, unknown)
+        raise PromptVariableUnknown(prompt, unknown)
     return PLACEHOLDER.sub(lambda match: values[match[1]], template)

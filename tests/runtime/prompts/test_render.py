@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from steward_runtime.prompts.render import PromptVariableUnknownError, render_prompt
+from steward_runtime.prompts.render import PromptVariableUnknown, render_prompt
 
 
 def test_replaces_every_use_of_a_variable() -> None:
@@ -28,7 +28,7 @@ def test_does_not_look_for_variables_inside_values() -> None:
 
 def test_refuses_an_undeclared_variable_by_name() -> None:
     """The error names the prompt and every unknown variable, once each, and no other text."""
-    with pytest.raises(PromptVariableUnknownError) as refusal:
+    with pytest.raises(PromptVariableUnknown) as refusal:
         render_prompt("greeting", "hidden {{x}} {{y}} {{x}}", [])
     assert refusal.value.names == ("x", "y")
     assert "greeting" in str(refusal.value)
