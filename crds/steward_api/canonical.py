@@ -34,6 +34,7 @@ def digest_of(document: Any) -> str:
 
 def _refuse_floats(node: Any) -> None:
     if isinstance(node, float):
+        # The type is right for JSON, the value is wrong for a canonical document
         raise ValueError("a canonical document holds integers, not floats")  # noqa: TRY004
     if isinstance(node, dict):
         for value in node.values():

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Final
 
-from steward_api.meta import Kind
+from steward_api.meta import REFERS_TO, Kind
 from steward_api.schema import PRESERVE_UNKNOWN, VALIDATIONS, Schema, build_marked_schema
 
 BOOLEAN_REASON: Final = "x-steward-boolean"
@@ -189,6 +189,8 @@ def _check_reference(node: Schema, path: str, name: str) -> Iterator[Finding]:
     says_reference = name.endswith(("Ref", "Refs"))
     if says_reference and "name" not in members:
         yield Finding(path, "must be an object with a name, because it is called a reference")
+    if says_reference and REFERS_TO not in node:
+        yield Finding(path, "must say which kind it names (refers_to)")
     if not says_reference and members == {"name"}:
         yield Finding(path, "must end with Ref, because it is a reference")
 

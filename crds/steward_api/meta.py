@@ -24,6 +24,10 @@ LABEL_LENGTH_MAX: Final = 63
 """Characters of an RFC 1123 label."""
 URL_LENGTH_MAX: Final = 2048
 CONDITIONS_MAX: Final = 16
+SECRET_KIND: Final = "Secret"  # noqa: S105 - the name of a kind
+"""The one kind outside our group that a reference may name."""
+REFERS_TO: Final = "x-steward-refers-to"
+"""Note on a reference in a schema: the kind that it names."""
 GENERATION_MAX: Final = 2**53 - 1
 """The largest integer that every JSON reader keeps exact."""
 MESSAGE_LENGTH_MAX: Final = 1024
@@ -204,6 +208,11 @@ def list_set() -> dict[str, Any]:
 def pending(waits_for: str) -> dict[str, Any]:
     """Keep a field out of every generated schema until it acts; `waits_for` says until when."""
     return {"x-steward-pending": waits_for}
+
+
+def refers_to(kind: str) -> dict[str, Any]:
+    """Say which kind a reference names: read by `steward validate`, the linter and the docs."""
+    return {REFERS_TO: kind}
 
 
 def boolean_because(reason: str) -> dict[str, Any]:

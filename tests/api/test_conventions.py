@@ -77,6 +77,7 @@ def test_every_kind_follows_the_conventions(kind: type[Kind]) -> None:
         ),
         ("other", {"type": "object", "properties": {"name": TEXT}}, "must end with Ref"),
         ("otherRef", TEXT, "must be an object with a name"),
+        ("otherRef", {"type": "object", "properties": {"name": TEXT}}, "which kind it names"),
     ],
 )
 def test_refuses_a_field_that_breaks_a_rule(name: str, node: dict[str, Any], problem: str) -> None:

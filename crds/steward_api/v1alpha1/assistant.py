@@ -10,6 +10,7 @@ from pydantic import Field, StringConstraints
 from steward_api.meta import (
     LABEL_NAME_RULE,
     NAME_RULE,
+    SECRET_KIND,
     Kind,
     KindNames,
     LocalRef,
@@ -22,6 +23,7 @@ from steward_api.meta import (
     boolean_because,
     list_map,
     pending,
+    refers_to,
 )
 
 CPU_PATTERN = "^([0-9]{1,4}(\\.[0-9]{1,3})?|[0-9]{1,6}m)$"
@@ -50,7 +52,7 @@ class PromptRef(SchemaNode):
 class Authentication(SchemaNode):
     """Who may chat besides the holder of the generated key."""
 
-    keys_secret_ref: SecretRef
+    keys_secret_ref: Annotated[SecretRef, Field(json_schema_extra=refers_to(SECRET_KIND))]
     """Secret of bound keys: key id to {keySha256, subject or mayActFor}; reloaded when it
     changes.
     """
@@ -130,19 +132,27 @@ class AssistantSpec(SchemaNode):
     """What the assistant's data is processed for; carried in the label of every value."""
     owner: Annotated[str, StringConstraints(min_length=1, max_length=128)]
     """Team that answers for the assistant; shown as `owned_by` in /v1/models."""
-    prompt_ref: PromptRef
+    prompt_ref: Annotated[PromptRef, Field(json_schema_extra=refers_to("Prompt"))]
     """Prompt whose text becomes the system message."""
     model_refs: Annotated[
-        tuple[LocalRef, ...], Field(min_length=1, max_length=8, json_schema_extra=list_map("name"))
+        tuple[LocalRef, ...],
+        Field(
+            min_length=1,
+            max_length=8,
+            json_schema_extra={**list_map("name"), **refers_to("Model")},
+        ),
     ]
     """Chat models in fail-over order."""
     tool_refs: Annotated[
-        tuple[LocalRef, ...], Field(max_length=32, json_schema_extra=list_map("name"))
+        tuple[LocalRef, ...],
+        Field(max_length=32, json_schema_extra={**list_map("name"), **refers_to("Tool")}),
     ] = ()
     """Tools that the assistant may call."""
-    memory_policy_ref: LocalRef | None = None
+    memory_policy_ref: Annotated[
+        LocalRef | None, Field(json_schema_extra=refers_to("MemoryPolicy"))
+    ] = None
     """MemoryPolicy of the assistant. Without it nothing is remembered across conversations."""
-    retention_policy_ref: LocalRef
+    retention_policy_ref: Annotated[LocalRef, Field(json_schema_extra=refers_to("RetentionPolicy"))]
     """RetentionPolicy that says how long each class of data is kept."""
     authentication: Authentication | None = None
     """Further keys. Without it only the generated key may chat."""

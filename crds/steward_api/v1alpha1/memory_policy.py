@@ -21,6 +21,7 @@ from steward_api.meta import (
     Sensitivity,
     Status,
     list_map,
+    refers_to,
 )
 
 
@@ -70,7 +71,7 @@ class Recall(SchemaNode):
 
     mode: RecallMode = RecallMode.LEXICAL
     """Lexical ranks by words; Hybrid by words and by meaning."""
-    embedder_ref: LocalRef | None = None
+    embedder_ref: Annotated[LocalRef | None, Field(json_schema_extra=refers_to("Model"))] = None
     """Model with ability Embeddings; set when mode is Hybrid."""
 
 

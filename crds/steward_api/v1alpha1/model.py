@@ -10,6 +10,7 @@ from pydantic import Field, StringConstraints
 from steward_api.meta import (
     HTTP_URL_PATTERN,
     NAME_RULE,
+    SECRET_KIND,
     URL_LENGTH_MAX,
     Kind,
     KindNames,
@@ -19,6 +20,7 @@ from steward_api.meta import (
     SecretRef,
     Status,
     list_set,
+    refers_to,
 )
 
 LOCAL_CHAT_MODEL: Final = "smollm2-135m-instruct"
@@ -53,7 +55,9 @@ class OpenAIEndpoint(SchemaNode):
         str, StringConstraints(min_length=8, max_length=URL_LENGTH_MAX, pattern=HTTP_URL_PATTERN)
     ]
     """Base URL up to and including the version, for example https://models.example.com/v1."""
-    credential_secret_ref: SecretRef | None = None
+    credential_secret_ref: Annotated[
+        SecretRef | None, Field(json_schema_extra=refers_to(SECRET_KIND))
+    ] = None
     """Secret whose key `token` is sent as bearer token, only to the hosts in its key `hosts`."""
 
 

@@ -11,6 +11,7 @@ from steward_api.meta import (
     FUNCTION_NAME_RULE,
     HTTP_URL_PATTERN,
     NAME_RULE,
+    SECRET_KIND,
     URL_LENGTH_MAX,
     Kind,
     KindNames,
@@ -20,6 +21,7 @@ from steward_api.meta import (
     SecretRef,
     Sensitivity,
     Status,
+    refers_to,
 )
 
 JsonSchema = Annotated[
@@ -70,7 +72,9 @@ class HttpEndpoint(SchemaNode):
     """Absolute URL; `{argument}` in the path is replaced by that argument."""
     method: HttpMethod = HttpMethod.POST
     """HTTP method."""
-    credential_secret_ref: SecretRef | None = None
+    credential_secret_ref: Annotated[
+        SecretRef | None, Field(json_schema_extra=refers_to(SECRET_KIND))
+    ] = None
     """Secret whose key `token` is sent as bearer token, only to the hosts in its key `hosts`."""
 
 
