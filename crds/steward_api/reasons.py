@@ -1,0 +1,205 @@
+"""Every condition type and every reason, each with its meaning: the source of the reference page.
+
+A reason is a promise: automation may depend on it, so one is added and never given a new meaning.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from enum import StrEnum
+from types import MappingProxyType
+from typing import Final
+
+
+class ConditionType(StrEnum):
+    """What a condition speaks of."""
+
+    ACCEPTED = "Accepted"
+    RESOLVED_REFS = "ResolvedRefs"
+    READY = "Ready"
+    RUNTIME_VERIFIED = "RuntimeVerified"
+    EGRESS_EXACT = "EgressExact"
+    TRANSPORT_ENCRYPTED = "TransportEncrypted"
+    RECONCILING = "Reconciling"
+    STALLED = "Stalled"
+
+
+class Reason(StrEnum):
+    """Why a condition has its status; also the reason of Events."""
+
+    ACCEPTED = "Accepted"
+    SPEC_INVALID = "SpecInvalid"
+    UNREADABLE = "Unreadable"
+    LOCAL_NOT_IN_CLUSTER = "LocalNotInCluster"
+    URL_INVALID = "UrlInvalid"
+    CONTRACT_MISSING = "ContractMissing"
+    SCHEMA_INVALID = "SchemaInvalid"
+    SCHEMA_TOO_LARGE = "SchemaTooLarge"
+    URL_ARGUMENT_UNDECLARED = "UrlArgumentUndeclared"
+    VARIABLE_UNDECLARED = "VariableUndeclared"
+    BLUEPRINT_TOO_LARGE = "BlueprintTooLarge"
+
+    RESOLVED = "Resolved"
+    PROMPT_MISSING = "PromptMissing"
+    PROMPT_NOT_ACCEPTED = "PromptNotAccepted"
+    PROMPT_DIGEST_MISMATCH = "PromptDigestMismatch"
+    MODEL_MISSING = "ModelMissing"
+    MODEL_NOT_ACCEPTED = "ModelNotAccepted"
+    MODEL_LACKS_ABILITY = "ModelLacksAbility"
+    TOOL_MISSING = "ToolMissing"
+    TOOL_NOT_ACCEPTED = "ToolNotAccepted"
+    MEMORY_POLICY_MISSING = "MemoryPolicyMissing"
+    MEMORY_POLICY_NOT_ACCEPTED = "MemoryPolicyNotAccepted"
+    EMBEDDER_MISSING = "EmbedderMissing"
+    EMBEDDER_NOT_ACCEPTED = "EmbedderNotAccepted"
+    EMBEDDER_LACKS_ABILITY = "EmbedderLacksAbility"
+    RETENTION_POLICY_MISSING = "RetentionPolicyMissing"
+    RETENTION_POLICY_NOT_ACCEPTED = "RetentionPolicyNotAccepted"
+
+    AVAILABLE = "Available"
+    ROLLOUT_IN_PROGRESS = "RolloutInProgress"
+    ROLLOUT_FAILED = "RolloutFailed"
+    SUSPENDED = "Suspended"
+    KEY_MISSING = "KeyMissing"
+    SECRET_MISSING = "SecretMissing"  # noqa: S105  # a reason, not a secret
+    NAME_CONFLICT = "NameConflict"
+    WRITE_REFUSED = "WriteRefused"
+
+    VERIFIED = "Verified"
+    NOT_ASKED = "NotAsked"
+    BLUEPRINT_MISMATCH = "BlueprintMismatch"
+
+    EXACT = "Exact"
+    HOSTNAMES_NOT_ENFORCEABLE = "HostnamesNotEnforceable"
+    PODS_NOT_SELECTED = "PodsNotSelected"
+    TLS_NOT_CONFIGURED = "TlsNotConfigured"
+    NO_BLUEPRINT = "NoBlueprint"
+
+    SETTLED = "Settled"
+    NOT_STALLED = "NotStalled"
+
+
+TYPE_MEANINGS: Final[Mapping[ConditionType, str]] = MappingProxyType(
+    {
+        ConditionType.ACCEPTED: (
+            "The current spec, with everything that it refers to, can be served. While it is "
+            "False, an Assistant goes on with the Blueprint that was last accepted, if any."
+        ),
+        ConditionType.RESOLVED_REFS: (
+            "Every reference leads to an object that is accepted itself. The message names each "
+            "reference that does not."
+        ),
+        ConditionType.READY: "A Pod serves the Blueprint that the status names.",
+        ConditionType.RUNTIME_VERIFIED: (
+            "The runtime itself said that it serves the Blueprint that the status names."
+        ),
+        ConditionType.EGRESS_EXACT: (
+            "The NetworkPolicy allows exactly the declared destinations. The runtime's own "
+            "connector pins the declared hosts in any case."
+        ),
+        ConditionType.TRANSPORT_ENCRYPTED: "Clients reach the Service by TLS.",
+        ConditionType.RECONCILING: (
+            "The operator is on the way to the declared state and will get there by itself "
+            "(kstatus)."
+        ),
+        ConditionType.STALLED: (
+            "Nothing moves until somebody mends what the message names (kstatus)."
+        ),
+    }
+)
+
+REASON_MEANINGS: Final[Mapping[Reason, str]] = MappingProxyType(
+    {
+        Reason.ACCEPTED: "The spec is accepted.",
+        Reason.SPEC_INVALID: "The spec breaks a rule of the API; the message says which.",
+        Reason.UNREADABLE: (
+            "This version of the operator cannot read the object; install the version that made "
+            "it, or mend the field that the message names."
+        ),
+        Reason.LOCAL_NOT_IN_CLUSTER: (
+            "A Model of type Local runs on a laptop only (`steward up`); declare an endpoint of "
+            "type OpenAI for a cluster."
+        ),
+        Reason.URL_INVALID: "The URL names no reachable host or port.",
+        Reason.CONTRACT_MISSING: (
+            "The Tool is accepted but has no contract, so that each call counts as Destructive "
+            "and waits for a review. Declare spec.contract."
+        ),
+        Reason.SCHEMA_INVALID: "A JSON Schema of the Tool is malformed; the message says where.",
+        Reason.SCHEMA_TOO_LARGE: "A JSON Schema of the Tool is larger than 16 KiB.",
+        Reason.URL_ARGUMENT_UNDECLARED: (
+            "The URL uses an argument that the input schema does not require."
+        ),
+        Reason.VARIABLE_UNDECLARED: (
+            "The template uses a variable that is neither declared nor built in."
+        ),
+        Reason.BLUEPRINT_TOO_LARGE: (
+            "The compiled Blueprint is larger than a ConfigMap holds (900 KiB); shorten schemas, "
+            "descriptions or the template."
+        ),
+        Reason.RESOLVED: "Every reference leads to an accepted object.",
+        Reason.PROMPT_MISSING: "The Prompt does not exist.",
+        Reason.PROMPT_NOT_ACCEPTED: "The Prompt exists and is not accepted.",
+        Reason.PROMPT_DIGEST_MISMATCH: (
+            "The Prompt's text is not the revision that promptRef.digest pins. Pin the new digest "
+            "or restore the text; until then the last accepted Blueprint stays."
+        ),
+        Reason.MODEL_MISSING: "A Model does not exist; it is left out of the fail-over order.",
+        Reason.MODEL_NOT_ACCEPTED: (
+            "A Model is not accepted; it is left out of the fail-over order."
+        ),
+        Reason.MODEL_LACKS_ABILITY: (
+            "A Model without the ability Chat is named as chat model; it is left out."
+        ),
+        Reason.TOOL_MISSING: "A Tool does not exist; the assistant works without it.",
+        Reason.TOOL_NOT_ACCEPTED: "A Tool is not accepted; the assistant works without it.",
+        Reason.MEMORY_POLICY_MISSING: "The MemoryPolicy does not exist.",
+        Reason.MEMORY_POLICY_NOT_ACCEPTED: "The MemoryPolicy exists and is not accepted.",
+        Reason.EMBEDDER_MISSING: "The Model that the MemoryPolicy's recall names does not exist.",
+        Reason.EMBEDDER_NOT_ACCEPTED: (
+            "The Model that the MemoryPolicy's recall names is not accepted."
+        ),
+        Reason.EMBEDDER_LACKS_ABILITY: (
+            "The Model that the MemoryPolicy's recall names lacks the ability Embeddings."
+        ),
+        Reason.RETENTION_POLICY_MISSING: (
+            "The RetentionPolicy does not exist; without one no assistant is accepted."
+        ),
+        Reason.RETENTION_POLICY_NOT_ACCEPTED: "The RetentionPolicy exists and is not accepted.",
+        Reason.AVAILABLE: "A Pod serves the current Blueprint.",
+        Reason.ROLLOUT_IN_PROGRESS: "The Deployment has no available Pod of the Blueprint yet.",
+        Reason.ROLLOUT_FAILED: (
+            "The Deployment gave up waiting for its Pod; the Pod's events and logs say why."
+        ),
+        Reason.SUSPENDED: "spec.suspend is true: nothing is served, and purging goes on.",
+        Reason.KEY_MISSING: (
+            "A key that encrypts or signs existing data is gone. It is never made anew: restore "
+            "the Secret from a backup, or delete the volume claim to start without the data."
+        ),
+        Reason.SECRET_MISSING: "A Secret that the Pod mounts does not exist; create it.",
+        Reason.NAME_CONFLICT: (
+            "An object that is not Steward's has the name of a child; rename the Assistant or "
+            "remove the object."
+        ),
+        Reason.WRITE_REFUSED: (
+            "The API server refused a child for good; the message holds its words."
+        ),
+        Reason.VERIFIED: "The runtime serves the Blueprint that the status names.",
+        Reason.NOT_ASKED: "The runtime has not been asked yet.",
+        Reason.BLUEPRINT_MISMATCH: "The runtime serves another Blueprint.",
+        Reason.EXACT: "The NetworkPolicy allows the declared destinations and nothing else.",
+        Reason.HOSTNAMES_NOT_ENFORCEABLE: (
+            "A NetworkPolicy cannot name hosts outside the cluster, so public addresses are "
+            "allowed on the declared ports; the runtime's connector refuses other hosts."
+        ),
+        Reason.PODS_NOT_SELECTED: (
+            "Destinations inside the cluster are allowed by namespace and port, not by Pod; the "
+            "runtime's connector refuses other hosts."
+        ),
+        Reason.TLS_NOT_CONFIGURED: "The Service speaks plain HTTP inside the cluster.",
+        Reason.NO_BLUEPRINT: "There is nothing to serve yet.",
+        Reason.SETTLED: "Nothing is left to do.",
+        Reason.NOT_STALLED: "Nothing waits for somebody.",
+    }
+)
+"""Meaning of each reason: what is the case, and what to do where something must be done."""
