@@ -1,0 +1,65 @@
+# Words of this project. `make` alone lists them. Needs Python 3.11+, make and a package index.
+SHELL := /bin/sh
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+# Caches of tools lie outside the checkout, one folder per checkout.
+CACHE := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/steward/$(shell pwd | cksum | cut -d' ' -f1)
+export RUFF_CACHE_DIR ?= $(CACHE)/ruff
+export MYPY_CACHE_DIR ?= $(CACHE)/mypy
+export HYPOTHESIS_STORAGE_DIRECTORY ?= $(CACHE)/hypothesis
+export PYTEST_ADDOPTS ?= -o cache_dir=$(CACHE)/pytest
+PYTHONPATH_OF_TESTS := tests/equipment
+SOURCES := crds operator runtime tests bench .ci
+FIELDS ?= all
+
+.DEFAULT_GOAL := help
+.PHONY: help setup fmt check test golden crds docs mutate up demo bench ci clean
+
+help: ## list these words
+	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 16
+
+setup: ## install everything into .venv (nothing happens while the pins are the same)
+	@$(PYTHON) .ci/setup.py $(VENV)
+
+fmt: setup ## format the code and sort imports
+	@$(BIN)/ruff check --quiet --select I --fix $(SOURCES)
+	@$(BIN)/ruff format --quiet $(SOURCES)
+
+check: setup ## static checks: format, lint, types, import contracts, house tests, generated files
+	$(BIN)/ruff format --check --quiet $(SOURCES)
+	$(BIN)/ruff check --quiet $(SOURCES)
+	$(BIN)/mypy $(SOURCES)
+	$(BIN)/lint-imports --no-logo --cache-dir $(CACHE)/imports
+	$(BIN)/pytest --quiet tests/house
+
+test: setup ## everything: check, unit, real API server, real model; prints minutes per stage
+	@$(BIN)/python .ci/stages.py test
+
+ci: setup
+	@$(BIN)/python .ci/stages.py ci
+
+golden: setup ## write the expected renderings of the examples anew
+	@STEWARD_GOLDEN=write $(BIN)/pytest --quiet tests/golden
+
+crds: setup ## write crds/manifests from the models
+	@$(BIN)/python -m steward_api.manifest crds/manifests
+
+docs: setup ## write docs/reference from the models
+	@PYTHONPATH=$(PYTHONPATH_OF_TESTS) $(BIN)/python -m steward_docs docs
+
+mutate: setup ## reset FIELDS (all, changed, or Kind.spec.path ...) one by one; their tests must fail
+	@PYTHONPATH=$(PYTHONPATH_OF_TESTS) $(BIN)/python -m steward_mutation $(FIELDS)
+
+up: setup ## run examples/01-helpdesk on this machine
+	@$(BIN)/steward up examples/01-helpdesk
+
+demo: setup ## drive the example through chat, tool, memory, purge and receipt
+	@$(BIN)/python examples/01-helpdesk/demo.py
+
+bench: setup ## measure beside the peers and print ratios
+	@$(BIN)/python -m bench
+
+clean: ## remove what was built here, the environment included
+	@rm -rf $(VENV) build dist .steward $(CACHE)
+	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
