@@ -1,0 +1,148 @@
+"""Plan: which records a run deletes, and which it leaves and why (pure).
+
+`records × windows × holds × now → due`. Laws in `tests/properties/test_retention_laws.py`: nothing
+goes before its window has passed, what is in use stays, a hold always wins, and the order of
+records does not matter.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from steward_api.receipt import Trigger
+from steward_api.v1alpha1.retention_policy import DataClass
+from steward_runtime.retention.windows import Windows, check_due, resolve_cutoff
+
+RECORDS_MAX = 20_000
+"""Records of one run: their needles (about 1 KB each) must fit in a small Pod's memory. More are
+postponed to the next run, which follows at once."""
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """One thing that lives and dies as a whole: a conversation, a task, a memory, a detail row.
+
+    Attributes:
+        data_class: class whose window governs it.
+        store: store that keeps it.
+        locator: where it lies in the store; random, so that it can be searched as bytes.
+        subject: pseudonym of its owner; empty where it has none.
+        changed_at_ms: time of the last change.
+        is_in_use: work on it has begun and not ended, so its last change is still to come.
+    """
+
+    data_class: DataClass
+    store: str
+    locator: str
+    subject: str
+    changed_at_ms: int
+    is_in_use: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class ClassPlan:
+    """What a run does with one class.
+
+    Attributes:
+        data_class: the class.
+        keep_seconds: its window; None where everything is due.
+        cutoff_ms: records last changed at or before it are due.
+        due: records that are due, whether held or not.
+        holds: names of the holds in force; with one, nothing of the class is deleted.
+        postponed: due records that the run leaves to the next one.
+    """
+
+    data_class: DataClass
+    keep_seconds: int | None
+    cutoff_ms: int
+    due: int
+    holds: tuple[str, ...] = ()
+    postponed: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class PurgePlan:
+    """What a run deletes, and the account of each class.
+
+    Attributes:
+        delete: records to delete, oldest first.
+        classes: one entry per class, in the order of `DataClass`.
+    """
+
+    delete: tuple[Record, ...]
+    classes: tuple[ClassPlan, ...]
+
+    @property
+    def is_empty(self) -> bool:
+        """Nothing is due, held or not."""
+        return all(row.due == 0 for row in self.classes)
+
+
+def resolve_cutoffs(windows: Windows, trigger: Trigger, now_ms: int) -> Mapping[DataClass, int]:
+    """Return for each class that can die the time at or before which its records are due."""
+    if trigger is Trigger.ASSISTANT_DELETED:
+        return dict.fromkeys(DataClass, now_ms)
+    return {
+        data_class: resolve_cutoff(keep_seconds, now_ms)
+        for data_class, keep_seconds in windows.keep_seconds.items()
+    }
+
+
+def plan_purge(
+    records: Iterable[Record],
+    windows: Windows,
+    trigger: Trigger,
+    now_ms: int,
+    *,
+    records_max: int = RECORDS_MAX,
+) -> PurgePlan:
+    """Decide which of `records` go now.
+
+    Args:
+        records: candidates of every store, in any order.
+        windows: windows and holds in force.
+        trigger: why the run happens; for a deleted assistant every record is due, in use or not.
+        now_ms: the time that windows are measured to.
+        records_max: records that one run deletes at most.
+    """
+    due = sorted(
+        (record for record in records if _is_due(record, windows, trigger, now_ms)),
+        key=lambda record: (record.changed_at_ms, record.store, record.locator),
+    )
+    held = {hold.data_class for hold in windows.holds}
+    free = [record for record in due if record.data_class not in held]
+    delete = tuple(free[:records_max])
+    later = free[records_max:]
+    return PurgePlan(delete, _plan_classes(due, later, windows, trigger, now_ms))
+
+
+def _is_due(record: Record, windows: Windows, trigger: Trigger, now_ms: int) -> bool:
+    if trigger is Trigger.ASSISTANT_DELETED:
+        return True
+    keep_seconds = windows.keep_seconds.get(record.data_class)
+    if keep_seconds is None or record.is_in_use:
+        return False
+    return check_due(record.changed_at_ms, keep_seconds, now_ms)
+
+
+def _plan_classes(
+    due: list[Record], later: list[Record], windows: Windows, trigger: Trigger, now_ms: int
+) -> tuple[ClassPlan, ...]:
+    cutoffs = resolve_cutoffs(windows, trigger, now_ms)
+    return tuple(
+        ClassPlan(
+            data_class=data_class,
+            keep_seconds=(windows.keep_seconds[data_class] if trigger is Trigger.WINDOW else None),
+            cutoff_ms=cutoffs[data_class],
+            due=_count(due, data_class),
+            holds=windows.holds_on(data_class),
+            postponed=_count(later, data_class),
+        )
+        for data_class in DataClass
+        if data_class in cutoffs
+    )
+
+
+def _count(records: list[Record], data_class: DataClass) -> int:
+    return sum(record.data_class is data_class for record in records)

@@ -1,0 +1,163 @@
+"""The byte scanner: which of many byte strings occur in which files. Standard library only.
+
+Runs as a program of its own (`python -I scan.py`), because opening and closing a database file in
+the process that has it open would drop SQLite's POSIX locks on it (sqlite.org/howtocorrupt.html,
+section 2.2). Reads one JSON document on standard input and writes one on standard output:
+
+    {"groups": 2, "needles": [[0, ["<hex>", …]], …], "places": [["Database", [paths], [skipped]]]}
+    {"found": [1, 0], "places": [{"place": "Database", "files": 1, "bytes": 8192, "hits": 3,
+                                  "unreadable": 0}]}
+
+A needle is a list of pieces of one byte string and belongs to a group; it is found when any piece
+occurs. `found` counts needles per group, `hits` counts occurrences per place.
+
+How thousands of needles are searched at the speed of C: every occurrence of 11 bytes or more covers
+an 8-byte word that starts at a multiple of 4, so each piece puts four words into one set, and the
+set is intersected with the words of each chunk. Only chunks with a common word are looked at again.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, BinaryIO
+
+WORD_BYTES = 8
+STEP_BYTES = 4
+PIECE_BYTES_MIN = WORD_BYTES + STEP_BYTES - 1
+CHUNK_BYTES = 128 * 1024
+"""A chunk with a hit is searched once per candidate, so small chunks keep many hits cheap."""
+
+
+class Index:
+    """Pieces of all needles, indexed by the words that any occurrence must cover."""
+
+    def __init__(self, needles: list[tuple[int, tuple[bytes, ...]]]) -> None:
+        """Index `needles`: pairs of group and pieces.
+
+        Raises:
+            ValueError: if a piece is shorter than `PIECE_BYTES_MIN`.
+        """
+        self.groups = tuple(group for group, _ in needles)
+        self.longest = max((len(p) for _, pieces in needles for p in pieces), default=0)
+        self._by_word: dict[int, list[tuple[int, bytes]]] = {}
+        for number, (_, pieces) in enumerate(needles):
+            for piece in pieces:
+                if len(piece) < PIECE_BYTES_MIN:
+                    raise ValueError(f"a needle must have at least {PIECE_BYTES_MIN} bytes")
+                for word in _words_of(piece):
+                    self._by_word.setdefault(word, []).append((number, piece))
+        self._words = frozenset(self._by_word)
+
+    def find_candidates(self, chunk: bytes) -> set[tuple[int, bytes]]:
+        """Return the pieces that may occur in `chunk`, as pairs of needle number and piece."""
+        common: set[int] = set()
+        view = memoryview(chunk)
+        for start in (0, STEP_BYTES):
+            length = (len(chunk) - start) // WORD_BYTES * WORD_BYTES
+            if length > 0:
+                # At run time a cast view yields the integers that its static type lacks.
+                words: Any = view[start : start + length].cast("Q")
+                common |= self._words.intersection(words)
+        return {entry for word in common for entry in self._by_word[word]}
+
+
+def _words_of(piece: bytes) -> set[int]:
+    """Return the words at the end of a piece: identifiers share their beginnings."""
+    first = len(piece) - PIECE_BYTES_MIN
+    return {
+        int.from_bytes(piece[at : at + WORD_BYTES], sys.byteorder)
+        for at in range(first, first + STEP_BYTES)
+    }
+
+
+def scan_stream(stream: BinaryIO, index: Index, found: set[int]) -> tuple[int, int]:
+    """Search one stream; add the numbers of needles that occur to `found`.
+
+    Returns:
+        Bytes read and occurrences of pieces.
+    """
+    total_bytes = 0
+    hits = 0
+    tail = b""
+    while block := stream.read(CHUNK_BYTES):
+        total_bytes += len(block)
+        chunk = tail + block
+        for number, piece in index.find_candidates(chunk):
+            occurrences = _count_beyond(chunk, piece, len(tail))
+            if occurrences:
+                found.add(number)
+                hits += occurrences
+        tail = chunk[max(len(chunk) - index.longest + 1, 0) :] if index.longest > 1 else b""
+    return total_bytes, hits
+
+
+def _count_beyond(chunk: bytes, piece: bytes, tail_bytes: int) -> int:
+    """Count occurrences that end beyond the tail, which the chunk before has counted."""
+    count = 0
+    at = chunk.find(piece, max(tail_bytes - len(piece) + 1, 0))
+    while at >= 0:
+        count += 1
+        at = chunk.find(piece, at + 1)
+    return count
+
+
+def list_files(roots: list[str], skipped: list[str]) -> Iterator[Path]:
+    """Yield every regular file among and below `roots` except `skipped`; links are not followed."""
+    skip = {Path(path) for path in skipped}
+    for root in map(Path, roots):
+        if root.is_symlink() or root in skip:
+            continue
+        if root.is_file():
+            yield root
+        elif root.is_dir():
+            yield from (
+                path
+                for path in sorted(root.rglob("*"))
+                if path.is_file() and not path.is_symlink() and path not in skip
+            )
+
+
+def scan_place(
+    place: str, files: Iterator[Path], index: Index, found: set[int]
+) -> dict[str, int | str]:
+    """Search the files of one place and return its counts; a file that vanishes is none."""
+    counts = {"files": 0, "bytes": 0, "hits": 0, "unreadable": 0}
+    for path in files:
+        try:
+            with path.open("rb") as stream:
+                size, hits = scan_stream(stream, index, found)
+        except FileNotFoundError:
+            continue
+        except OSError:
+            counts["unreadable"] += 1
+            continue
+        counts["files"] += 1
+        counts["bytes"] += size
+        counts["hits"] += hits
+    return {"place": place, **counts}
+
+
+def scan(task: dict[str, Any]) -> dict[str, Any]:
+    """Search everything that a task names; see the module for its form."""
+    index = Index(
+        [
+            (group, tuple(bytes.fromhex(piece) for piece in pieces))
+            for group, pieces in task["needles"]
+        ]
+    )
+    found: set[int] = set()
+    places = [
+        scan_place(place, list_files(roots, skipped), index, found)
+        for place, roots, skipped in task["places"]
+    ]
+    counts = [0] * int(task["groups"])
+    for number in found:
+        counts[index.groups[number]] += 1
+    return {"found": counts, "places": places}
+
+
+if __name__ == "__main__":
+    json.dump(scan(json.load(sys.stdin)), sys.stdout)
