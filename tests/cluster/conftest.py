@@ -13,6 +13,7 @@ import pytest
 from steward_lab.building import build_binaries, report_to_stderr
 from steward_lab.control_plane import ControlPlane
 from steward_lab.kube_client import KubeClient
+from steward_lab.kubelet import Kubelet
 
 
 def pytest_collection_finish(session: pytest.Session) -> None:
@@ -48,3 +49,10 @@ def namespace(control_plane: ControlPlane) -> Iterator[str]:
     name = control_plane.create_namespace("test")
     yield name
     control_plane.admin.delete("v1/Namespace", name)
+
+
+@pytest.fixture(scope="session")
+def kubelet(control_plane: ControlPlane) -> Iterator[Kubelet]:
+    """A kubelet that makes Pods ready and lets Jobs succeed, where no rule says otherwise."""
+    with Kubelet(control_plane) as node:
+        yield node

@@ -22,6 +22,7 @@ from steward_lab.errors import ApiError, DeadlineError, LabError
 Manifest = dict[str, Any]
 REQUEST_SECONDS = 30.0
 DEADLINE_SECONDS = 30.0
+POLL_SECONDS = 0.05
 PATCH_TYPES = {
     "merge": "application/merge-patch+json",
     "json": "application/json-patch+json",
@@ -224,6 +225,31 @@ class KubeClient(AbstractContextManager["KubeClient"]):
         raise DeadlineError(
             f"{kind} {namespace}/{name} was not as awaited within {deadline_seconds} s; "
             f"its last state:\n{yaml.safe_dump(last)}"
+        )
+
+    def wait_any(
+        self,
+        path: str,
+        until: Callable[[Manifest], object],
+        *,
+        deadline_seconds: float = DEADLINE_SECONDS,
+    ) -> Manifest:
+        """Polls a collection by its URL path until an object in it is as awaited.
+
+        Raises:
+            DeadlineError: None was in time; the message shows what was there.
+        """
+        deadline = time.monotonic() + deadline_seconds
+        items: tuple[Manifest, ...] = ()
+        while time.monotonic() < deadline:
+            items = tuple(self.request("GET", path)["items"] or ())
+            for item in items:
+                if until(item):
+                    return item
+            time.sleep(POLL_SECONDS)
+        raise DeadlineError(
+            f"nothing in {path} was as awaited within {deadline_seconds} s; "
+            f"there were:\n{yaml.safe_dump_all(items)}"
         )
 
     def wait_gone(
