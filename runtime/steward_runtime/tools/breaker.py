@@ -32,7 +32,7 @@ class BreakerTool:
         self,
         inner: ToolAdapter,
         monotonic_seconds: Callable[[], float],
-        settings: BreakerSettings = BreakerSettings(),
+        settings: BreakerSettings = BreakerSettings(),  # noqa: B008 - frozen
     ) -> None:
         self._inner = inner
         self._monotonic_seconds = monotonic_seconds

@@ -88,7 +88,7 @@ class PinnedConnector(aiohttp.TCPConnector):
         self,
         req: ClientRequest,
         traces: list[Trace],
-        timeout: ClientTimeout,
+        timeout: ClientTimeout,  # noqa: ASYNC109 - the signature is aiohttp's
     ) -> Connection:
         """Connect if the endpoint is allowed.
 

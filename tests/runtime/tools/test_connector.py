@@ -49,7 +49,7 @@ async def test_refuses_a_name_that_is_not_allowed_before_looking_it_up() -> None
     [
         ("169.254.169.254", False),
         ("fe80::1", False),
-        ("0.0.0.0", False),
+        ("0.0.0.0", False),  # noqa: S104 - an address to refuse
         ("224.0.0.1", False),
         ("10.1.2.3", True),
         ("127.0.0.1", True),
