@@ -57,7 +57,10 @@ class RecallFinished:
 
 @dataclass(frozen=True, slots=True)
 class ModelStarted:
-    """A model call is about to be made; `number` counts from 1."""
+    """A model call is about to be made.
+
+    `number` counts answers from 1: a call that a crash cut off is made again under its number.
+    """
 
     number: int
 
@@ -138,9 +141,9 @@ class Denied:
 
 @dataclass(frozen=True, slots=True)
 class RememberFinished:
-    """What the user said was written to memory."""
+    """What the user said was written to memory under `key`."""
 
-    records: int
+    key: str
 
 
 @dataclass(frozen=True, slots=True)

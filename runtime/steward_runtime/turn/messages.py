@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Final
 
 from steward_runtime.labels import Label
 
@@ -140,13 +141,17 @@ class Usage:
         )
 
 
+NO_USAGE: Final = Usage()
+NO_OPTIONS: Final = ModelOptions()
+
+
 @dataclass(frozen=True, slots=True)
 class ChatRequest:
     """What one model call is asked."""
 
     messages: tuple[Message, ...]
     tools: tuple[ToolOffer, ...] = ()
-    options: ModelOptions = ModelOptions()
+    options: ModelOptions = NO_OPTIONS
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,7 +176,7 @@ class ChatDone:
     text: str
     tool_calls: tuple[ToolCall, ...] = ()
     finish_reason: str = "stop"
-    usage: Usage = Usage()
+    usage: Usage = NO_USAGE
     model: str = ""
 
 
