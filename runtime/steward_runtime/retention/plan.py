@@ -1,6 +1,6 @@
 """Plan: which records a run deletes, and which it leaves and why (pure).
 
-`records × windows × holds × now → due`. Laws in `tests/properties/test_retention_laws.py`: nothing
+`records, windows, holds, now -> due`. Laws in `tests/properties/test_retention_laws.py`: nothing
 goes before its window has passed, what is in use stays, a hold always wins, and the order of
 records does not matter.
 """
