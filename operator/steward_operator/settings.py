@@ -19,8 +19,8 @@ class OperatorSettings:
     """True for `steward render` and `steward up`; in a cluster a Local Model is not Accepted."""
     runtime_user_id: int = 65_532
     """User and group of the containers; 65532 is the `nonroot` user of distroless images."""
-    drain_seconds: int = 150
-    """Grace of a terminating Pod: the default turn deadline of 120 s, and 30 s to close."""
+    drain_margin_seconds: int = 30
+    """Grace of a terminating Pod beyond the turn deadline: to close streams and the database."""
     startup_seconds: int = 120
     """Seconds that a starting runtime may take, recovery of its journal included."""
     requeue_seconds: int = 600
@@ -33,3 +33,5 @@ class OperatorSettings:
     """Labels of the cluster's DNS Pods: what kubeadm, kind and the large providers use."""
     dns_port: int = 53
     """Port on which the DNS Pods listen (policies see the Pod's port, not the Service's)."""
+    monitoring_namespace: str = "monitoring"
+    """Namespace whose Pods may read the metrics port."""

@@ -11,9 +11,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
-from typing import TypeAlias
+from typing import Final, TypeAlias
 
 from steward_api.blueprint import Blueprint, TrustedKey
+from steward_api.meta import ObjectMeta, Status
 from steward_api.v1alpha1 import (
     Assistant,
     MemoryPolicy,
@@ -27,6 +28,7 @@ from steward_operator.objects import Manifest, ObjectKey
 from steward_operator.settings import OperatorSettings
 
 __all__ = [
+    "HELD_UNTIL_SECRETS",
     "Anchor",
     "AnchorRole",
     "Broken",
@@ -46,6 +48,11 @@ __all__ = [
 ]
 
 
+HELD_UNTIL_SECRETS: Final = frozenset({"Deployment", "PersistentVolumeClaim"})
+"""Kinds of children that may be written only after their Secrets were. A volume claim proves that
+its keys were made once, and a running Pod may hold the last copy of a lost key."""
+
+
 @dataclass(frozen=True, slots=True)
 class Broken:
     """An object that exists and cannot be read, for example one of a newer schema."""
@@ -54,6 +61,9 @@ class Broken:
     name: str
     message: str
     """Why, without content of the object."""
+    metadata: ObjectMeta = field(default_factory=ObjectMeta)
+    status: Status = field(default_factory=Status)
+    """Its conditions as far as they can be read, so that their times are kept."""
 
 
 ModelLike: TypeAlias = Model | Broken
@@ -178,8 +188,8 @@ class Event:
 class Plan:
     """Effects, in the order of application.
 
-    `anchors_to_create` → `secrets_to_create` → `children`. Of the children only those in
-    `held_until_secrets` wait for the Secrets; the others go in parallel. A child whose owned
+    `anchors_to_create` → `secrets_to_create` → `children`. Of the children only those whose kind
+    is in `HELD_UNTIL_SECRETS` wait for the Secrets; the others go in parallel. A child whose owned
     subset is already there is not written. `status` is the whole status object, None when it
     would change nothing.
     """
@@ -187,11 +197,6 @@ class Plan:
     anchors_to_create: tuple[PlannedAnchor, ...] = ()
     secrets_to_create: tuple[GeneratedSecret, ...] = ()
     children: tuple[Manifest, ...] = ()
-    held_until_secrets: frozenset[tuple[str, str]] = frozenset(
-        {("PersistentVolumeClaim", "v1"), ("Deployment", "apps/v1")}
-    )
-    """(kind, apiVersion) of children that may exist only after their Secrets: a volume is proof
-    that its keys were made once."""
     prune: tuple[ObjectKey, ...] = ()
     status: Manifest | None = None
     events: tuple[Event, ...] = ()

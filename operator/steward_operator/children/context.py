@@ -1,0 +1,93 @@
+"""What every child is built from: one Assistant, the Blueprint it serves, and the settings."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from steward_api.blueprint import Blueprint, TrustedKey
+from steward_api.meta import API_VERSION
+from steward_api.v1alpha1 import Assistant
+from steward_operator import labels
+from steward_operator.names import AnchorRole, Component, SecretRole
+from steward_operator.objects import Manifest
+from steward_operator.settings import OperatorSettings
+
+
+@dataclass(frozen=True, slots=True)
+class ChildContext:
+    """Everything that `build_…` functions read."""
+
+    assistant: Assistant
+    blueprint: Blueprint
+    """The Blueprint that is served: the current one, or the last that was accepted."""
+    settings: OperatorSettings
+    secret_names: Mapping[SecretRole, str]
+    """Names of the four generated Secrets."""
+    anchor_names: Mapping[AnchorRole, str]
+    purge_interval_minutes: int
+    is_stopped: bool
+    """True when suspended and no Pod of the Deployment is left: purging opens the volume itself."""
+    operator_keys: tuple[TrustedKey, ...] = ()
+
+    @property
+    def name(self) -> str:
+        """Name of the Assistant."""
+        return self.assistant.metadata.name
+
+    @property
+    def namespace(self) -> str:
+        """Namespace of the Assistant and of all its children."""
+        return self.assistant.metadata.namespace
+
+    @property
+    def digest(self) -> str:
+        """Digest of the served Blueprint."""
+        return self.blueprint.digest
+
+
+def build_owned_metadata(context: ChildContext, name: str, component: Component) -> Manifest:
+    """Build the metadata of a child that the garbage collector removes with the Assistant."""
+    return {
+        "name": name,
+        "namespace": context.namespace,
+        "labels": labels.labels_of_owned_child(context.name, component),
+        "ownerReferences": [build_owner_reference(context.assistant)],
+    }
+
+
+def build_kept_metadata(context: ChildContext, name: str, component: Component) -> Manifest:
+    """Build the metadata of a child that outlives the Assistant."""
+    return {
+        "name": name,
+        "namespace": context.namespace,
+        "labels": labels.labels_of_kept_child(context.name, component),
+    }
+
+
+def build_owner_reference(assistant: Assistant) -> Manifest:
+    """Build the reference of a child to the Assistant that controls it."""
+    return {
+        "apiVersion": API_VERSION,
+        "kind": assistant.kind,
+        "name": assistant.metadata.name,
+        "uid": assistant.metadata.uid,
+        "controller": True,
+        "blockOwnerDeletion": True,
+    }
+
+
+def credentials_of(blueprint: Blueprint) -> tuple[str, ...]:
+    """Return the names of the users' Secrets that a Blueprint needs, sorted."""
+    embedder = blueprint.memory.embedder if blueprint.memory else None
+    models = (*blueprint.models, embedder) if embedder else blueprint.models
+    found = {model.credential for model in models}
+    found |= {tool.credential for tool in blueprint.tools}
+    found.add(blueprint.bound_keys)
+    return tuple(sorted(name for name in found if name))
+
+
+def volume_name_of_credential(secret: str) -> str:
+    """Return a volume name for a user's Secret, whose own name may be longer than a label."""
+    return f"credential-{hashlib.sha256(secret.encode()).hexdigest()[:10]}"

@@ -1,0 +1,35 @@
+"""The volume of the embedded database."""
+
+from __future__ import annotations
+
+from steward_api.v1alpha1.assistant import DeletionPolicy
+from steward_operator import labels, names
+from steward_operator.children.context import (
+    ChildContext,
+    build_kept_metadata,
+    build_owned_metadata,
+)
+from steward_operator.names import AnchorRole, Component
+from steward_operator.objects import Manifest
+
+
+def build_persistent_volume_claim(context: ChildContext) -> Manifest:
+    """Build the claim: without owner under Retain, so that it outlives the Assistant.
+
+    Its annotation names the anchor of the keys that encrypt the data. A claim is made after its
+    keys, so one that names an anchor proves that the keys existed.
+    """
+    name = names.data_claim_name(context.name)
+    is_erased = context.assistant.spec.deletion_policy is DeletionPolicy.ERASE
+    build_metadata = build_owned_metadata if is_erased else build_kept_metadata
+    metadata = build_metadata(context, name, Component.STORAGE)
+    metadata["annotations"] = {labels.KEYS_ANCHOR: context.anchor_names[AnchorRole.KEYS]}
+    return {
+        "apiVersion": "v1",
+        "kind": "PersistentVolumeClaim",
+        "metadata": metadata,
+        "spec": {
+            "accessModes": ["ReadWriteOnce"],
+            "resources": {"requests": {"storage": context.assistant.spec.storage.size}},
+        },
+    }

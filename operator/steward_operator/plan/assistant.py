@@ -1,0 +1,60 @@
+"""Assistant: from one snapshot to everything that must exist, go, or be said.
+
+References → checks → Blueprint → Secrets → children → status. While the current spec cannot be
+served, the last accepted Blueprint is served on; where there is none, nothing is.
+"""
+
+from __future__ import annotations
+
+from steward_api.blueprint import Blueprint
+from steward_api.conditions import Problem
+from steward_operator.plan.blueprint import check_size, compile_blueprint
+from steward_operator.plan.children import plan_children
+from steward_operator.plan.deployment_status import Rollout, resolve_rollout
+from steward_operator.plan.events import plan_events
+from steward_operator.plan.references import Resolved, resolve_references
+from steward_operator.plan.secrets import plan_secrets
+from steward_operator.plan.status import Findings, plan_status, render_changed_status
+from steward_operator.plan.world import Plan, World
+
+
+def plan_assistant(world: World) -> Plan:
+    """Plan everything about one Assistant."""
+    if world.assistant.metadata.deletion_timestamp:
+        # Retain: the garbage collector removes what the Assistant owns, the rest stays.
+        return Plan()
+    resolved = resolve_references(world)
+    current, refused = _compile(world, resolved)
+    serving = current or world.last_blueprint
+    secrets = plan_secrets(world) if serving else None
+    rollout = resolve_rollout(world, serving.digest) if serving else Rollout()
+    findings = Findings(
+        refused=refused,
+        unresolved=tuple(sorted((*resolved.fatal, *resolved.dropped))),
+        serving=serving,
+        secrets=secrets,
+        rollout=rollout,
+    )
+    status = plan_status(world, findings)
+    changed = render_changed_status(world, status)
+    children, prune = plan_children(world, resolved, findings)
+    return Plan(
+        anchors_to_create=secrets.anchors_to_create if secrets else (),
+        secrets_to_create=secrets.secrets_to_create if secrets else (),
+        children=children,
+        prune=prune,
+        status=changed,
+        events=(
+            plan_events(world.assistant.status.conditions, status.conditions) if changed else ()
+        ),
+        requeue_seconds=world.settings.requeue_seconds if serving else None,
+    )
+
+
+def _compile(world: World, resolved: Resolved) -> tuple[Blueprint | None, tuple[Problem, ...]]:
+    """Compile the Blueprint of the current spec, or say why it cannot be served."""
+    blueprint = compile_blueprint(world.assistant, resolved)
+    if blueprint is None:
+        return None, resolved.fatal
+    too_large = check_size(blueprint)
+    return (None, too_large) if too_large else (blueprint, ())

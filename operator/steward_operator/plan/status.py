@@ -1,0 +1,141 @@
+"""The status of an Assistant: what holds, why, and whether somebody has to act."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from steward_api import conditions as state
+from steward_api.blueprint import Blueprint
+from steward_api.conditions import Problem, State
+from steward_api.meta import ConditionStatus
+from steward_api.reasons import Reason
+from steward_api.v1alpha1.assistant import AssistantStatus
+from steward_operator import names
+from steward_operator.children.destinations import Reach, resolve_destinations
+from steward_operator.names import SecretRole
+from steward_operator.objects import Manifest
+from steward_operator.plan.deployment_status import Rollout
+from steward_operator.plan.own_status import render_status, settle
+from steward_operator.plan.secrets import SecretPlan
+from steward_operator.plan.world import World, WriteFault
+
+NAME_TAKEN_CODE = 409
+
+
+@dataclass(frozen=True, slots=True)
+class Findings:
+    """What the plan found out on its way."""
+
+    refused: tuple[Problem, ...]
+    """Why the current spec cannot be served."""
+    unresolved: tuple[Problem, ...]
+    """References that lead nowhere, fatal or not."""
+    serving: Blueprint | None
+    secrets: SecretPlan | None
+    """None where nothing is served."""
+    rollout: Rollout
+
+
+def plan_status(world: World, findings: Findings) -> AssistantStatus:
+    """Build the whole status."""
+    metadata = world.assistant.metadata
+    served, secrets = findings.serving, findings.secrets
+    return AssistantStatus(
+        observed_generation=metadata.generation,
+        conditions=settle(
+            metadata, world.assistant.status, plan_states(world, findings), world.now
+        ),
+        endpoint=names.endpoint_url(metadata.name, metadata.namespace) if served else None,
+        api_key_secret_name=secrets.names[SecretRole.API] if secrets else None,
+        blueprint_digest=served.digest if served else None,
+        prompt_digest=served.prompt.digest if served else None,
+    )
+
+
+def render_changed_status(world: World, status: AssistantStatus) -> Manifest | None:
+    """Return the status as JSON, or None when writing it would change nothing."""
+    after = render_status(status)
+    return None if after == render_status(world.assistant.status) else after
+
+
+def plan_states(world: World, findings: Findings) -> tuple[State, ...]:
+    """Return one state per condition type."""
+    ready = _plan_ready(world, findings)
+    return (
+        state.not_accepted(findings.refused) if findings.refused else state.accepted(),
+        (
+            state.refs_not_resolved(findings.unresolved)
+            if findings.unresolved
+            else state.refs_resolved()
+        ),
+        ready,
+        _plan_runtime(world, findings),
+        _plan_egress(world, findings),
+        state.transport_plain(),
+        *_plan_progress(findings, ready),
+    )
+
+
+def _plan_ready(world: World, findings: Findings) -> State:
+    obstacle = next(_obstacles(world, findings), None)
+    if obstacle is not None:
+        return obstacle
+    deployment = names.deployment_name(world.assistant.metadata.name)
+    if findings.rollout.is_available:
+        return state.ready(deployment)
+    if world.mount_failures:
+        return state.secret_missing(failure.secret for failure in world.mount_failures)
+    if findings.rollout.has_failed:
+        return state.rollout_failed(deployment)
+    return state.rolling_out(deployment)
+
+
+def _obstacles(world: World, findings: Findings) -> Iterator[State]:
+    """Yield what keeps a Pod from being asked for at all, the weightiest first."""
+    if findings.serving is None:
+        refused = state.not_accepted(findings.refused)
+        yield state.not_ready(refused.reason, refused.message)
+    if findings.secrets is not None and findings.secrets.lost is not None:
+        yield findings.secrets.lost
+    if world.faults:
+        yield _plan_fault(min(world.faults, key=lambda fault: fault.key))
+    if world.assistant.spec.suspend:
+        yield state.suspended()
+
+
+def _plan_fault(fault: WriteFault) -> State:
+    if fault.code == NAME_TAKEN_CODE:
+        return state.name_conflict(fault.key.kind, fault.key.name)
+    return state.write_refused(fault.key.kind, fault.key.name, fault.message)
+
+
+def _plan_runtime(world: World, findings: Findings) -> State:
+    if world.runtime is None or findings.serving is None:
+        return state.runtime_not_asked()
+    if world.runtime.blueprint_digest == findings.serving.digest:
+        return state.runtime_verified()
+    return state.runtime_differs()
+
+
+def _plan_egress(world: World, findings: Findings) -> State:
+    if findings.serving is None:
+        return state.egress_unknown()
+    found = resolve_destinations(findings.serving, world.assistant.metadata.namespace)
+    public = [destination.text for destination in found if destination.reach is Reach.HOSTNAME]
+    if public:
+        return state.egress_by_public_range(public)
+    services = [destination.text for destination in found if destination.reach is Reach.SERVICE]
+    return state.egress_by_namespace(services) if services else state.egress_exact()
+
+
+def _plan_progress(findings: Findings, ready: State) -> tuple[State, State]:
+    """Return Reconciling and Stalled; they are never True together."""
+    if findings.refused:
+        refused = state.not_accepted(findings.refused)
+        return state.settled(), state.stalled(refused.reason, refused.message)
+    if ready.status is ConditionStatus.TRUE or ready.reason is Reason.SUSPENDED:
+        return state.settled(), state.not_stalled()
+    if ready.reason is Reason.ROLLOUT_IN_PROGRESS:
+        return state.reconciling(ready.message), state.not_stalled()
+    return state.settled(), state.stalled(ready.reason, ready.message)
