@@ -15,7 +15,7 @@ class LoopbackServer:
     """Serves `build_app()` on 127.0.0.1 while the block lasts."""
 
     def __init__(self, port: int = 0) -> None:
-        self._loop = asyncio.new_event_loop()
+        self._loop: asyncio.AbstractEventLoop | None = None
         self._started = threading.Event()
         self._stopping: asyncio.Event | None = None
         self._thread = threading.Thread(target=self._run, daemon=True)
@@ -44,17 +44,15 @@ class LoopbackServer:
         trace: TracebackType | None,
     ) -> None:
         """Stop serving; requests that hang are cut."""
-        if self._stopping is not None:
+        if self._loop is not None and self._stopping is not None:
             self._loop.call_soon_threadsafe(self._stopping.set)
         self._thread.join(10)
 
     def _run(self) -> None:
-        try:
-            self._loop.run_until_complete(self._serve())
-        finally:
-            self._loop.close()
+        asyncio.run(self._serve())
 
     async def _serve(self) -> None:
+        self._loop = asyncio.get_running_loop()
         self._stopping = asyncio.Event()
         runner = web.AppRunner(self.build_app(), access_log=None, shutdown_timeout=0.1)
         await runner.setup()
