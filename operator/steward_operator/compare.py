@@ -2,19 +2,17 @@
 
 Only what we name is compared, so that defaults of the API server and fields of other managers
 never count. Quantities are equal by value (`1000m` is `1`). Lists of named items are compared by
-name. What our own field manager once set and no longer wants counts as a difference too, which
-`metadata.managedFields` tells.
+name. A field that we wanted once and want no more does not show here: the digest that `apply`
+marks on each child tells that it was made for another wish.
 """
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterator, Mapping
 from decimal import Decimal
 from typing import Any, Final
 
-from steward_operator.names import FIELD_MANAGER
 from steward_operator.objects import Manifest
 
 Path = tuple[str, ...]
@@ -42,46 +40,18 @@ _LIST_KEYS: Final[Mapping[str, tuple[str, ...]]] = {
 }
 """Lists that Kubernetes' schemas merge by key."""
 _PORT_KEYS: Final = (("containerPort", "protocol"), ("port", "protocol"))
-_CLOSED_MAPS: Final = frozenset(
-    {"annotations", "labels", "data", "binaryData", "requests", "limits"}
-)
-"""Maps into which the API server puts no defaults: a key of ours that we no longer want shows."""
+_WHOLE_MAPS: Final = frozenset({("data",), ("binaryData",)})
+"""Maps of a ConfigMap of which we own every key: one that somebody added is a difference."""
 
 
 def has_drifted(desired: Manifest, observed: Manifest) -> bool:
-    """Say whether `observed` lacks, contradicts or still holds what `desired` says otherwise."""
-    return bool(find_differences(desired, observed))
+    """Say whether `observed` lacks or contradicts anything that `desired` says."""
+    return next(_differences(desired, observed, ()), None) is not None
 
 
 def find_differences(desired: Manifest, observed: Manifest) -> tuple[str, ...]:
     """Return the dotted paths that differ, sorted; empty when nothing has to be written."""
-    found = {".".join(path) for path in _differences(desired, observed, ())}
-    found |= {".".join(path) for path in _left_over(desired, observed)}
-    return tuple(sorted(found))
-
-
-def build_ownership_patch(observed: Manifest) -> list[Manifest] | None:
-    """Build the JSON patch that server-side apply needs once after a create by POST.
-
-    A POST leaves our fields to `steward-operator` as *Update*; a later apply owns them as *Apply*
-    beside it, so that what it no longer names would stay for ever. The patch turns the first
-    entry into an Apply entry; the resourceVersion in it guards against a race. None when there is
-    nothing to turn.
-    """
-    metadata = observed.get("metadata") or {}
-    entries = metadata.get("managedFields") or []
-    if not any(_is_from_create(entry) for entry in entries):
-        return None
-    kept = [entry for entry in entries if not _is_ours(entry)]
-    ours = [entry for entry in entries if _is_ours(entry)]
-    merged: Manifest = {}
-    for entry in ours:
-        merged = _merge_fields(merged, entry.get("fieldsV1") or {})
-    turned = {**ours[0], "operation": "Apply", "fieldsV1": merged}
-    return [
-        {"op": "test", "path": "/metadata/resourceVersion", "value": metadata["resourceVersion"]},
-        {"op": "replace", "path": "/metadata/managedFields", "value": [*kept, turned]},
-    ]
+    return tuple(sorted(".".join(path) for path in _differences(desired, observed, ())))
 
 
 def parse_quantity(text: Any) -> Decimal | None:
@@ -111,6 +81,8 @@ def _differences_of_maps(desired: Manifest, observed: Any, path: Path) -> Iterat
         return
     for key, value in desired.items():
         yield from _differences(value, observed.get(key), (*path, key))
+    if path in _WHOLE_MAPS:
+        yield from ((*path, key) for key in sorted(set(observed) - set(desired)))
 
 
 def _differences_of_lists(desired: list[Any], observed: Any, path: Path) -> Iterator[Path]:
@@ -151,51 +123,3 @@ def _keys_of(name: str, items: list[Any]) -> tuple[str, ...] | None:
 
 def _key_of(item: Manifest, keys: tuple[str, ...]) -> tuple[str, ...]:
     return tuple(str(item.get(key, "")) for key in keys)
-
-
-def _left_over(desired: Manifest, observed: Manifest) -> Iterator[Path]:
-    entries = (observed.get("metadata") or {}).get("managedFields") or []
-    for entry in entries:
-        if _is_ours(entry):
-            yield from _left_over_below(entry.get("fieldsV1") or {}, desired, ())
-
-
-def _left_over_below(fields: Manifest, desired: Any, path: Path) -> Iterator[Path]:
-    """Walk what we own beside what we want; yield list items and map keys that we want no more."""
-    name = path[-1] if path else ""
-    for field, below in fields.items():
-        kind, _, text = field.partition(":")
-        if kind == "f" and isinstance(desired, dict):
-            if text in desired:
-                yield from _left_over_below(below, desired[text], (*path, text))
-            elif name in _CLOSED_MAPS or text in _CLOSED_MAPS | set(_LIST_KEYS):
-                yield (*path, text)
-        elif kind == "k" and isinstance(desired, list | tuple):
-            key = json.loads(text)
-            item = next((item for item in desired if _matches(item, key)), None)
-            if item is None:
-                yield (*path, "/".join(str(value) for value in key.values()))
-            else:
-                yield from _left_over_below(below, item, (*path, str(next(iter(key.values())))))
-
-
-def _matches(item: Any, key: Manifest) -> bool:
-    return isinstance(item, dict) and all(
-        str(item.get(name, "")) == str(value) for name, value in key.items()
-    )
-
-
-def _is_ours(entry: Manifest) -> bool:
-    return entry.get("manager") == FIELD_MANAGER and not entry.get("subresource")
-
-
-def _is_from_create(entry: Manifest) -> bool:
-    return _is_ours(entry) and entry.get("operation") == "Update"
-
-
-def _merge_fields(first: Manifest, second: Manifest) -> Manifest:
-    merged = dict(first)
-    for key, value in second.items():
-        both_are_maps = isinstance(merged.get(key), dict) and isinstance(value, dict)
-        merged[key] = _merge_fields(merged[key], value) if both_are_maps else value
-    return merged

@@ -29,7 +29,7 @@ TRUST_PATH: Final = f"{CONFIG_PATH}/trust"
 KEYS_PATH: Final = f"{CONFIG_PATH}/keys"
 CREDENTIALS_PATH: Final = f"{CONFIG_PATH}/credentials"
 DATA_PATH: Final = "/var/lib/steward"
-TEMPORARY_PATH: Final = "/tmp"  # noqa: S108 - the mount path of an emptyDir in the Pod
+TEMPORARY_PATH: Final = "/tmp"  # noqa: S108  # the mount path of an emptyDir in the Pod
 
 DIGEST_NAME_LENGTH: Final = 16
 """Hex digits of a Blueprint digest in a ConfigMap's name: 64 bits, unique within one assistant."""
@@ -62,7 +62,7 @@ class Component(StrEnum):
     TRUST = "trust"
     ANCHOR = "anchor"
     STORAGE = "storage"
-    SECRET = "secret"  # noqa: S105 - the value of a label
+    SECRET = "secret"  # noqa: S105  # the value of a label
 
 
 ANCHOR_OF_SECRET: Final = {

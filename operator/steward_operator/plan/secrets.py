@@ -7,25 +7,17 @@ is made after its keys and names their anchor.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
 from steward_api.conditions import State, key_missing
 from steward_operator import labels, names
-from steward_operator.children.anchor import (
-    ENTROPY_KEY,
-    GENERATION_KEY,
-    build_anchor,
-    build_generated_secret,
-)
+from steward_operator.children.anchor import build_anchor, build_generated_secret
 from steward_operator.names import AnchorRole, SecretRole
-from steward_operator.objects import Manifest
 from steward_operator.plan.world import Anchor, GeneratedSecret, PlannedAnchor, World
 
 FIRST_GENERATION: Final = 1
-_ENTROPY: Final = re.compile(f"^[0-9a-f]{{{names.ENTROPY_LENGTH}}}$")
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,26 +66,6 @@ def plan_secrets(world: World) -> SecretPlan:
         are_known=lost is None and not unknown,
         lost=lost,
     )
-
-
-def parse_anchor(config_map: Manifest, assistant_uid: str) -> Anchor | None:
-    """Read an anchor ConfigMap; None if it is none, malformed, or another Assistant's.
-
-    An access anchor belongs to one uid: one of a deleted Assistant of the same name waits for the
-    garbage collector. A keys anchor has no owner and is adopted.
-    """
-    metadata = config_map.get("metadata") or {}
-    data = config_map.get("data") or {}
-    role = (metadata.get("labels") or {}).get(labels.ANCHOR_ROLE)
-    entropy = str(data.get(ENTROPY_KEY, ""))
-    generation = str(data.get(GENERATION_KEY, ""))
-    if role not in set(AnchorRole) or not _ENTROPY.match(entropy) or not generation.isdecimal():
-        return None
-    owners = {owner.get("uid") for owner in metadata.get("ownerReferences") or []}
-    if owners and assistant_uid not in owners:
-        return None
-    uid = str(metadata.get("uid", ""))
-    return Anchor(AnchorRole(role), int(generation), entropy, uid)
 
 
 def _resolve_anchor(world: World, role: AnchorRole) -> Anchor:

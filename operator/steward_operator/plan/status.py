@@ -84,8 +84,9 @@ def _plan_ready(world: World, findings: Findings) -> State:
     deployment = names.deployment_name(world.assistant.metadata.name)
     if findings.rollout.is_available:
         return state.ready(deployment)
-    if world.mount_failures:
-        return state.secret_missing(failure.secret for failure in world.mount_failures)
+    missing = _missing_secrets(world, findings)
+    if missing:
+        return state.secret_missing(missing)
     if findings.rollout.has_failed:
         return state.rollout_failed(deployment)
     return state.rolling_out(deployment)
@@ -102,6 +103,12 @@ def _obstacles(world: World, findings: Findings) -> Iterator[State]:
         yield _plan_fault(min(world.faults, key=lambda fault: fault.key))
     if world.assistant.spec.suspend:
         yield state.suspended()
+
+
+def _missing_secrets(world: World, findings: Findings) -> frozenset[str]:
+    """Return the users' Secrets that a Pod waits for; generated ones are made again, or lost."""
+    generated = set(findings.secrets.names.values()) if findings.secrets else set()
+    return frozenset(failure.secret for failure in world.mount_failures) - generated
 
 
 def _plan_fault(fault: WriteFault) -> State:
