@@ -28,6 +28,8 @@ PURGE_INTERVAL: Final = f"{GROUP}/purge-interval-minutes"
 """Annotation of the CronJob: the interval that goes on when the RetentionPolicy is gone."""
 ANCHOR_ROLE: Final = f"{GROUP}/anchor-role"
 """Label of an anchor ConfigMap: `access` or `keys`."""
+APPLIED_DIGEST: Final = f"{GROUP}/applied-digest"
+"""Annotation of every child: digest of the wish that was last written (see apply/marking.py)."""
 NAMESPACE_NAME: Final = "kubernetes.io/metadata.name"
 """Label that the API server puts on every namespace."""
 

@@ -1,0 +1,93 @@
+"""Where the API server is and who we are: in-cluster service account or a kubeconfig.
+
+The official loaders do the work, so exec plugins, token files and client certificates behave as
+with kubectl. Credentials are loaded again when the server answers 401 and, for a service account,
+when the projected token file is a minute old.
+"""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import Any, Final
+
+from kubernetes.aio.client.api_client import ApiClient
+from kubernetes.aio.client.configuration import Configuration
+from kubernetes.aio.config.config_exception import ConfigException
+from kubernetes.aio.config.incluster_config import load_incluster_config
+from kubernetes.aio.config.kube_config import load_kube_config
+
+from steward_operator.errors import ConfigurationError
+
+CONNECTIONS_MAX: Final = 48
+"""Open connections at once: some 15 watches and 24 requests in flight, with room to spare. Each
+costs about 60 KB with TLS."""
+RELOAD_SECONDS_MIN: Final = 5.0
+"""Seconds between two reloads of credentials, so that a lasting 401 does not spin on a plugin."""
+
+
+class Connection:
+    """One authenticated way to one API server; shared by our client and kopf's."""
+
+    def __init__(self, kubeconfig: Path | None) -> None:
+        """Load nothing yet.
+
+        Args:
+            kubeconfig: File to read; None for the service account of the Pod we run in.
+        """
+        self._kubeconfig = kubeconfig
+        self._loaded_at = -RELOAD_SECONDS_MIN
+        self.configuration: Any = Configuration(connection_pool_maxsize=CONNECTIONS_MAX)
+        self._api: ApiClient | None = None
+
+    async def load(self) -> None:
+        """Read server, certificates and credentials.
+
+        Raises:
+            ConfigurationError: if they are missing or cannot be read.
+        """
+        source = self._kubeconfig or "the service account of this Pod"
+        try:
+            if self._kubeconfig is None:
+                load_incluster_config(  # type: ignore[no-untyped-call] # no annotations there
+                    client_configuration=self.configuration
+                )
+            else:
+                await load_kube_config(  # type: ignore[no-untyped-call] # no annotations there
+                    config_file=str(self._kubeconfig),
+                    client_configuration=self.configuration,
+                    persist_config=False,
+                )
+        except (ConfigException, OSError, ValueError) as error:
+            message = f"cannot reach the API server with {source}: {error}; give --kubeconfig"
+            raise ConfigurationError(message) from error
+        self._loaded_at = time.monotonic()
+
+    async def reload(self) -> None:
+        """Read credentials again, at most once in `RELOAD_SECONDS_MIN`."""
+        if time.monotonic() - self._loaded_at >= RELOAD_SECONDS_MIN:
+            await self.load()
+
+    @property
+    def api(self) -> ApiClient:
+        """Return the client of the official package, made at first use inside the loop."""
+        if self._api is None:
+            self._api = ApiClient(configuration=self.configuration)
+            self._api.user_agent = "steward-operator"
+        return self._api
+
+    async def authorization(self) -> tuple[str, str] | None:
+        """Return scheme and credentials, or None where a client certificate speaks for us."""
+        header = await self.configuration.get_api_key_with_prefix(
+            "BearerToken", alias="authorization"
+        )
+        if not header:
+            return None
+        scheme, _, credentials = header.strip().rpartition(" ")
+        return scheme or "Bearer", credentials
+
+    async def close(self) -> None:
+        """Close every connection."""
+        if self._api is not None:
+            await self._api.close()  # type: ignore[no-untyped-call] # no annotations there
+            self._api = None

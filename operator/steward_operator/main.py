@@ -1,0 +1,203 @@
+"""Start of the operator process: flags, wiring, health, and a clean stop."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import os
+import secrets
+import sys
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from steward_operator.apply.children import ChildWriter
+from steward_operator.apply.effects import Effects
+from steward_operator.apply.events import EventPoster
+from steward_operator.apply.keys import KeyStores, KeyWriter
+from steward_operator.apply.status import StatusWriter
+from steward_operator.errors import ApiError, ConfigurationError, OperatorError
+from steward_operator.gather.anchors import AnchorStore
+from steward_operator.gather.blueprints import BlueprintStore, BlueprintUses
+from steward_operator.gather.child_cache import ChildCache
+from steward_operator.gather.mount_failures import MountFailures
+from steward_operator.gather.own_cache import OwnCache
+from steward_operator.gather.probes import SecretProbes
+from steward_operator.gather.world import Gatherer, Sources, Stores
+from steward_operator.health import HealthServer
+from steward_operator.kube.client import KubeClient
+from steward_operator.kube.connection import Connection
+from steward_operator.kube.throttle import Throttle
+from steward_operator.kube.transport import Transport
+from steward_operator.names import ENTROPY_LENGTH, FIELD_MANAGER
+from steward_operator.pump.engine import Engine
+from steward_operator.pump.kopf_source import KopfSource
+from steward_operator.pump.ledger import Ledgers
+from steward_operator.pump.passes import Passes
+from steward_operator.settings import OperatorSettings
+from steward_operator.telemetry import configure_logs, log
+
+EXIT_CONFIGURATION = 2
+SYNC_ATTEMPTS = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What the command line says."""
+
+    namespace: str | None
+    kubeconfig: Path | None
+    health_port: int
+    metrics_port: int
+    log_level: str
+    settings: OperatorSettings
+
+
+def parse_options(arguments: Sequence[str]) -> Options:
+    """Parse the command line; exits with 2 and a usage line where it is wrong."""
+    defaults = OperatorSettings()
+    parser = argparse.ArgumentParser(
+        prog="steward-operator", description="Runs governed AI assistants declared as objects."
+    )
+    scope = parser.add_mutually_exclusive_group()
+    scope.add_argument("--namespace", help="serve this namespace alone")
+    scope.add_argument("--all-namespaces", action="store_true", help="serve all (the default)")
+    parser.add_argument(
+        "--kubeconfig", type=Path, help="file to connect with; default: the Pod's service account"
+    )
+    parser.add_argument(
+        "--runtime-image", default=defaults.runtime_image, help="image of the runtime's containers"
+    )
+    parser.add_argument("--health-port", type=int, default=8081, help="/livez, /readyz; 0: none")
+    parser.add_argument("--metrics-port", type=int, default=9090, help="/metrics; 0: none")
+    parser.add_argument("--log-level", default="info", choices=("debug", "info", "warning"))
+    given = parser.parse_args(arguments)
+    return Options(
+        namespace=given.namespace,
+        kubeconfig=given.kubeconfig,
+        health_port=given.health_port,
+        metrics_port=given.metrics_port,
+        log_level=given.log_level,
+        settings=OperatorSettings(
+            runtime_image=given.runtime_image,
+            operator_namespace=os.environ.get("POD_NAMESPACE", defaults.operator_namespace),
+        ),
+    )
+
+
+async def serve(options: Options) -> None:
+    """Run the operator until SIGTERM or SIGINT.
+
+    Raises:
+        OperatorError: if it cannot start.
+    """
+    connection = Connection(options.kubeconfig)
+    await connection.load()
+    loop = asyncio.get_running_loop()
+    engine = build_engine(connection, options, loop)
+    health = HealthServer(engine, options.health_port, options.metrics_port)
+    stop = asyncio.Event()
+    work: asyncio.Task[None] | None = None
+    try:
+        await health.start()
+        await _sync(engine)
+        log().info("synced", namespace=options.namespace or "*")
+        work = loop.create_task(engine.run())
+        work.add_done_callback(lambda _: stop.set())
+        await KopfSource(connection, options.namespace, engine.take_own).run(stop)
+        if work.done():
+            # It never ends by itself: show what ended it.
+            work.result()
+    finally:
+        if work is not None:
+            work.cancel()
+            with suppress(asyncio.CancelledError):
+                await work
+        engine.queue.close()
+        await health.stop()
+        await connection.close()
+    log().info("stopped")
+
+
+def build_engine(
+    connection: Connection, options: Options, loop: asyncio.AbstractEventLoop
+) -> Engine:
+    """Wire the rooms together: the only place that chooses clocks and randomness."""
+    clock, draw = loop.time, _draw
+    client = KubeClient(Transport(connection, Throttle(clock)), FIELD_MANAGER)
+    anchors, probes = AnchorStore(client), SecretProbes(client, clock, draw)
+    stores = Stores(
+        own=OwnCache(),
+        children=ChildCache(),
+        anchors=anchors,
+        probes=probes,
+        mounts=MountFailures(),
+        blueprints=BlueprintStore(client),
+        uses=BlueprintUses(client),
+    )
+    sources = Sources(_now, lambda: secrets.token_hex(ENTROPY_LENGTH // 2), options.settings)
+    keys = KeyWriter(client, KeyStores(stores.children, anchors, probes), clock)
+    children = ChildWriter(client, stores.children, clock)
+    events = EventPoster(client, _now, lambda: secrets.token_hex(8))
+    ledgers = Ledgers(clock)
+    passes = Passes(
+        stores,
+        Gatherer(stores, sources),
+        Effects(client, stores.children, keys, children),
+        StatusWriter(client, stores.own, events, clock),
+        ledgers=ledgers,
+        now=_now,
+        clock=clock,
+        settings=options.settings,
+    )
+    return Engine(
+        client,
+        stores,
+        passes,
+        ledgers=ledgers,
+        namespace=options.namespace,
+        clock=clock,
+        draw=draw,
+    )
+
+
+async def _sync(engine: Engine) -> None:
+    """Make the first lists, with patience for a server that is just starting."""
+    for attempt in range(1, SYNC_ATTEMPTS + 1):
+        try:
+            await engine.sync()
+        except ApiError as error:
+            if attempt == SYNC_ATTEMPTS:
+                raise
+            log().warning("sync_failed", reason=error.reason, attempt=error.attempt)
+            await asyncio.sleep(error.retry_after_seconds or 2.0 ** (attempt - 1))
+        else:
+            return
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)  # noqa: TID251 - the one wall clock of the operator
+
+
+def _draw() -> float:
+    return secrets.randbelow(1 << 32) / (1 << 32)
+
+
+def run() -> None:
+    """Run the operator as a process; the console command `steward-operator`."""
+    options = parse_options(sys.argv[1:])
+    configure_logs(options.log_level)
+    try:
+        asyncio.run(serve(options))
+    except ConfigurationError as error:
+        log().error("cannot_start", reason=error.reason, message=str(error))
+        sys.exit(EXIT_CONFIGURATION)
+    except OperatorError as error:
+        log().error("stopped_by_fault", reason=error.reason, message=str(error))
+        sys.exit(1)
+
+
+if __name__ == "__main__":
+    run()

@@ -1,0 +1,162 @@
+"""One pass over one object: gather, plan, apply, and when to look again."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any, Final
+
+from steward_api.v1alpha1 import Assistant
+from steward_operator.apply.effects import Effects
+from steward_operator.apply.status import QUIET_SECONDS, StatusWriter
+from steward_operator.errors import ApiError, OutdatedError
+from steward_operator.gather.own_cache import Entry
+from steward_operator.gather.subject import Subject
+from steward_operator.gather.world import Gatherer, Stores
+from steward_operator.plan.assistant import plan_assistant
+from steward_operator.plan.memory_policy import plan_memory_policy
+from steward_operator.plan.model import plan_model
+from steward_operator.plan.own_status import plan_unreadable
+from steward_operator.plan.prompt import plan_prompt
+from steward_operator.plan.retention_policy import plan_retention_policy
+from steward_operator.plan.tool import plan_tool
+from steward_operator.plan.world import Broken, Plan
+from steward_operator.pump.ledger import Ledger, Ledgers
+from steward_operator.settings import OperatorSettings
+from steward_operator.telemetry import WRITES
+
+GRACE_SECONDS: Final = 1.0
+"""A new Assistant waits this long for objects that are applied together with it."""
+
+_STATUS_PLANS: Final[dict[str, Callable[..., Plan]]] = {
+    "Model": plan_model,
+    "Tool": plan_tool,
+    "Prompt": plan_prompt,
+    "MemoryPolicy": plan_memory_policy,
+    "RetentionPolicy": plan_retention_policy,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """How a pass ended."""
+
+    again_seconds: float | None = None
+    """Look again after this time even if nothing happens."""
+    fault: ApiError | None = None
+    """A transient fault: look again with backoff."""
+
+
+class Passes:
+    """Runs passes; holds no state but the ledgers."""
+
+    def __init__(
+        self,
+        stores: Stores,
+        gatherer: Gatherer,
+        effects: Effects,
+        statuses: StatusWriter,
+        *,
+        ledgers: Ledgers,
+        now: Callable[[], datetime],
+        clock: Callable[[], float],
+        settings: OperatorSettings,
+    ) -> None:
+        """Join the rooms.
+
+        Args:
+            stores: What is remembered about the cluster.
+            gatherer: Builds worlds.
+            effects: Applies plans.
+            statuses: Writes statuses.
+            ledgers: Memory between passes.
+            now: Wall clock, for conditions.
+            clock: Monotonic seconds.
+            settings: Settings of the plan.
+        """
+        self._stores = stores
+        self._gatherer = gatherer
+        self._effects = effects
+        self._statuses = statuses
+        self._ledgers = ledgers
+        self._now = now
+        self._clock = clock
+        self._settings = settings
+
+    async def run(self, subject: Subject) -> Look:
+        """Look at one object once; every fault of the API server is part of the answer."""
+        entry = self._stores.own.get(subject)
+        if entry is None:
+            self._ledgers.forget(subject)
+            self._stores.forget(subject)
+            return Look()
+        ledger = self._ledgers.of(subject)
+        try:
+            look = await self._dispatch(subject, entry, ledger)
+        except OutdatedError as error:
+            # The watch brings the newer version, and with it the next pass.
+            look = Look(fault=error)
+        except ApiError as error:
+            look = Look(fault=error)
+        ledger.failures = ledger.failures + 1 if look.fault else 0
+        return look
+
+    async def _dispatch(self, subject: Subject, entry: Entry, ledger: Ledger) -> Look:
+        content = entry.content
+        if isinstance(content, Assistant):
+            return await self._look_at_assistant(subject, content, ledger)
+        if isinstance(content, Broken):
+            plan = plan_unreadable(content, now=self._now())
+        else:
+            plan_status = _STATUS_PLANS[subject.kind]
+            plan = plan_status(content, now=self._now(), settings=self._settings)
+        ledger.timing.stirred_at = 0.0
+        return Look(await self._statuses.apply(subject, content, plan, ledger.timing))
+
+    async def _look_at_assistant(
+        self, subject: Subject, assistant: Assistant, ledger: Ledger
+    ) -> Look:
+        age = self._clock() - ledger.first_seen_at
+        if age < GRACE_SECONDS and self._gatherer.missing_references(subject):
+            return Look(GRACE_SECONDS - age)
+        world = await self._gatherer.gather_world(subject, assistant, ledger.faults)
+        plan = plan_assistant(world)
+        self._keep_blueprint(subject, plan)
+        outcome = await self._effects.apply(plan, subject, ledger.refusals)
+        WRITES.inc(outcome.writes)
+        if outcome.faults != world.faults:
+            ledger.faults = outcome.faults
+            plan = plan_assistant(replace(world, faults=outcome.faults))
+        fault = outcome.transient
+        if outcome.is_outdated and fault is None:
+            fault = OutdatedError(f"settle {subject.name}", "the world has moved on")
+        if outcome.writes:
+            ledger.timing.stirred_at = self._clock()
+        if outcome.writes or outcome.is_outdated:
+            # The plan was made before these writes, so its status is old news.
+            return Look(QUIET_SECONDS, fault)
+        waited = await self._statuses.apply(subject, assistant, plan, ledger.timing)
+        return Look(self._next_look(subject, plan, ledger, waited), fault)
+
+    def _next_look(
+        self, subject: Subject, plan: Plan, ledger: Ledger, waited: float | None
+    ) -> float | None:
+        expiry = ledger.refusals.next_expiry()
+        times: list[float | None] = [
+            waited,
+            plan.requeue_seconds,
+            self._stores.probes.seconds_to_next(subject),
+            None if expiry is None else max(0.0, expiry - self._clock()),
+        ]
+        return min((time for time in times if time is not None), default=None)
+
+    def _keep_blueprint(self, subject: Subject, plan: Plan) -> None:
+        for child in plan.children:
+            if child["kind"] == "ConfigMap":
+                self._stores.blueprints.note(subject, child)
+
+
+def explain(subject: Subject) -> dict[str, Any]:
+    """Return what a log line says about an object: its name, never its content."""
+    return {"kind": subject.kind, "namespace": subject.namespace, "name": subject.name}

@@ -1,0 +1,103 @@
+"""What lists and watches of children and Events mean for the caches and the queue."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from steward_operator.gather.blueprints import is_blueprint
+from steward_operator.gather.child_cache import ChildKey, key_of_child
+from steward_operator.gather.subject import Subject
+from steward_operator.gather.world import Stores
+from steward_operator.kube.resources import CONFIG_MAPS, Resource
+from steward_operator.objects import Manifest
+
+Wake = Callable[[Subject], None]
+
+
+class ChildSink:
+    """Children of one kind."""
+
+    def __init__(self, resource: Resource, stores: Stores, wake: Wake) -> None:
+        """Keep `stores` up to date; `wake` the Assistant whose child has changed."""
+        self._resource = resource
+        self._stores = stores
+        self._wake = wake
+        self._listed: set[ChildKey] = set()
+
+    def begin_list(self) -> None:
+        """Begin to collect what is there."""
+        self._listed = set()
+
+    def take_listed(self, manifest: Manifest, *, is_first: bool) -> None:
+        """Take in one item; of a first list keep the whole for one comparison."""
+        self._listed.add(key_of_child(manifest, self._resource))
+        self._observe(manifest)
+        if is_first:
+            self._stores.children.keep_full(manifest, self._resource)
+            if self._resource is CONFIG_MAPS:
+                self._note_content(manifest)
+
+    def end_list(self) -> None:
+        """Drop what was not in the list."""
+        for key in self._stores.children.keys_of(self._resource):
+            if key not in self._listed:
+                self._woken(self._stores.children.drop(key))
+        self._listed = set()
+
+    def take_event(self, kind: str, manifest: Manifest) -> None:
+        """Take in one event."""
+        if kind == "DELETED":
+            self._stores.anchors.forget(str(manifest["metadata"].get("uid", "")))
+            self._woken(self._stores.children.forget(manifest, self._resource))
+        else:
+            self._observe(manifest)
+
+    def _observe(self, manifest: Manifest) -> None:
+        self._woken(self._stores.children.observe(manifest, self._resource))
+
+    def _woken(self, subject: Subject | None) -> None:
+        if subject is not None:
+            self._wake(subject)
+
+    def _note_content(self, manifest: Manifest) -> None:
+        whole = {"kind": self._resource.kind, **manifest}
+        self._stores.anchors.note(whole)
+        if is_blueprint(whole):
+            record = self._stores.children.get(key_of_child(manifest, self._resource))
+            if record is not None:
+                namespace = str(manifest["metadata"]["namespace"])
+                assistant = Subject("Assistant", namespace, record.assistant)
+                self._stores.blueprints.note(assistant, whole)
+
+
+class MountFailureSink:
+    """FailedMount Events of Pods."""
+
+    def __init__(self, stores: Stores, wake: Wake) -> None:
+        """Keep `stores` up to date; `wake` the Assistants whose Pod may be concerned."""
+        self._stores = stores
+        self._wake = wake
+
+    def begin_list(self) -> None:
+        """Nothing to collect: failures end by a probe, not by the end of an Event."""
+
+    def take_listed(self, manifest: Manifest, *, is_first: bool) -> None:
+        """Take in one Event; `is_first` makes no difference."""
+        del is_first
+        self._observe(manifest)
+
+    def end_list(self) -> None:
+        """Nothing to drop."""
+
+    def take_event(self, kind: str, manifest: Manifest) -> None:
+        """Take in one event of the watch."""
+        if kind != "DELETED":
+            self._observe(manifest)
+
+    def _observe(self, manifest: Manifest) -> None:
+        for subject in self._stores.mounts.observe(manifest):
+            if self._stores.own.get(subject) is not None:
+                self._stores.probes.expire(subject)
+                self._wake(subject)
+            else:
+                self._stores.mounts.forget(subject)
