@@ -76,7 +76,7 @@ def suggest(word: str, known: Iterator[str] | list[str]) -> str:
     """Return `; did you mean X?` for the nearest known word, or nothing."""
     candidates = list(known)
     by_lower = {name.lower(): name for name in candidates}
-    near = get_close_matches(word.lower(), by_lower, n=1, cutoff=0.6)
+    near = get_close_matches(word.lower(), by_lower, n=1, cutoff=0.7)
     return f"; did you mean {by_lower[near[0]]}?" if near else ""
 
 
