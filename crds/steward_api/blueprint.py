@@ -52,9 +52,9 @@ class BlueprintModel(Frozen):
     name: str
     type: ModelType
     model_name: str
-    base_url: str | None
+    base_url: str | None = None
     """None for a Local model: `Bindings.models` says where it listens."""
-    credential: str | None
+    credential: str | None = None
     tool_calling: ToolCalling
     request_timeout_seconds: int
     context_tokens: int
@@ -68,7 +68,7 @@ class BlueprintContract(Frozen):
 
     declared: bool
     effect: Effect
-    idempotency_key_header: str | None
+    idempotency_key_header: str | None = None
     timeout_seconds: int
     calls_per_turn: int
     response_bytes: int
@@ -86,9 +86,9 @@ class BlueprintTool(Frozen):
     type: ToolType
     url: str
     method: HttpMethod
-    credential: str | None
+    credential: str | None = None
     input_schema: dict[str, Any]
-    output_schema: dict[str, Any] | None
+    output_schema: dict[str, Any] | None = None
     contract: BlueprintContract
 
 
@@ -111,7 +111,7 @@ class BlueprintMemory(Frozen):
     policy_digest: str
     segments: tuple[BlueprintSegment, ...]
     recall_mode: RecallMode
-    embedder: BlueprintModel | None
+    embedder: BlueprintModel | None = None
 
 
 class BlueprintWindow(Frozen):
@@ -167,9 +167,9 @@ class Blueprint(Frozen):
     models: tuple[BlueprintModel, ...]
     """Chat models in fail-over order."""
     tools: tuple[BlueprintTool, ...]
-    memory: BlueprintMemory | None
+    memory: BlueprintMemory | None = None
     retention: BlueprintRetention
-    bound_keys: str | None
+    bound_keys: str | None = None
     """Directory of bound keys below the credentials directory."""
     limits: BlueprintLimits
 
