@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
 from typing import Protocol, TypeAlias
 
 from steward_runtime.labels import Label
@@ -78,3 +79,33 @@ class Observer(Protocol):
     def ended(self, task_id: str, reason: str, seconds: float) -> None:
         """Hear that a task ended; `reason` is `Replied` or why it failed."""
         ...
+
+    def fault(self, task_id: str, kind: str, error: BaseException) -> None:
+        """Hear of an error that nobody expected. Log its type and place, never its text."""
+        ...
+
+
+class SilentObserver:
+    """Hears everything and tells nobody."""
+
+    def effect(self, task_id: str, kind: str, target: str) -> AbstractContextManager[None]:
+        """Surround one effect with nothing."""
+        return nullcontext()
+
+    def decided(self, kind: str, target: str, reason: str, *, is_allowed: bool) -> None:
+        """Ignore a decision."""
+
+    def ended(self, task_id: str, reason: str, seconds: float) -> None:
+        """Ignore the end of a task."""
+
+    def fault(self, task_id: str, kind: str, error: BaseException) -> None:
+        """Ignore an error."""
+
+
+@dataclass(frozen=True, slots=True)
+class Adapters:
+    """The adapters of one Blueprint; `memory` is None where the assistant has none."""
+
+    model: ChatModel
+    tools: ToolAdapter
+    memory: Memory | None = None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 from typing import Any, Final
@@ -28,6 +29,11 @@ def apply_event(state: TurnState, event: events.Event) -> TurnState:
     if state.is_ended:
         return state
     return _APPLY[type(event)](state, event)
+
+
+def build_call_key(task_id: str, step_name: str) -> str:
+    """Return the idempotency key of a tool call: the same for every attempt, 32 hex digits."""
+    return hashlib.sha256(f"steward/call/v1\0{task_id}\0{step_name}".encode()).hexdigest()[:32]
 
 
 def _on_requested(state: TurnState, event: events.TurnRequested) -> TurnState:

@@ -6,7 +6,6 @@ must happen next.
 
 from __future__ import annotations
 
-import hashlib
 from typing import Final
 
 from steward_runtime.turn import events
@@ -61,11 +60,6 @@ def plan_commands(state: TurnState) -> tuple[Command, ...]:
     if last.calls and not last.client_calls:
         return _plan_model(state)
     return _plan_end(state)
-
-
-def build_call_key(task_id: str, step_name: str) -> str:
-    """Return the idempotency key of a tool call: the same for every attempt, 32 hex digits."""
-    return hashlib.sha256(f"steward/call/v1\0{task_id}\0{step_name}".encode()).hexdigest()[:32]
 
 
 def _has_memory(state: TurnState) -> bool:
