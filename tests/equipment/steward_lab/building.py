@@ -123,7 +123,7 @@ def _build_into(directory: Path, report: Report) -> None:
     report(f"control plane built in {round(time.monotonic() - started)} s")
 
 
-def check_free_disk(go: Toolchain, partial: Path) -> None:
+def check_free_disk(go: Toolchain, partial: Path, needed_gib: float = FREE_GIB_NEEDED) -> None:
     """Refuses to begin a build that would fill the disk.
 
     Raises:
@@ -133,9 +133,9 @@ def check_free_disk(go: Toolchain, partial: Path) -> None:
     for folder in (partial, *folders):
         existing = next(path for path in (folder, *folder.parents) if path.exists())
         free_gib = shutil.disk_usage(existing).free / 2**30
-        if free_gib < FREE_GIB_NEEDED:
+        if free_gib < needed_gib:
             raise BuildError(
-                f"building the control plane needs {FREE_GIB_NEEDED} GB of free disk, but "
+                f"building the control plane needs {needed_gib} GB of free disk, but "
                 f"{existing} has {free_gib:.1f} GB: free some, or set XDG_CACHE_HOME, GOCACHE "
                 "and GOMODCACHE to folders on another disk"
             )

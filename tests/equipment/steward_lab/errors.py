@@ -4,8 +4,7 @@ LabError
 ├── BuildError           a binary of the control plane could not be made
 ├── StartError           a process of the control plane did not come up
 ├── ApiError             the API server refused a request of the test client
-├── DeadlineError        something awaited did not happen in time
-└── SandboxError         the machine does not permit what process mode needs
+└── DeadlineError        something awaited did not happen in time
 """
 
 from __future__ import annotations
@@ -21,10 +20,6 @@ class BuildError(LabError):
 
 class StartError(LabError):
     """A process of the control plane did not start or did not become healthy."""
-
-
-class SandboxError(LabError):
-    """A process needs its own mounts and this machine does not permit them."""
 
 
 class DeadlineError(LabError):

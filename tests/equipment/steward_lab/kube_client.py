@@ -187,7 +187,7 @@ class KubeClient(AbstractContextManager["KubeClient"]):
         self.request("DELETE", self.resolve_path(kind, namespace, name), parameters=parameters)
 
     def watch(
-        self, kind: str, namespace: str | None, name: str, deadline_seconds: float
+        self, kind: str, name: str, namespace: str | None, deadline_seconds: float
     ) -> Iterator[Manifest | None]:
         """Yields one object's states, beginning with the present one; None while it is absent.
 
@@ -218,7 +218,7 @@ class KubeClient(AbstractContextManager["KubeClient"]):
             DeadlineError: It did not in time; the message shows the last state.
         """
         last: Manifest | None = None
-        for state in self.watch(kind, namespace, name, deadline_seconds):
+        for state in self.watch(kind, name, namespace, deadline_seconds):
             last = state
             if state is not None and until(state):
                 return state
@@ -265,7 +265,7 @@ class KubeClient(AbstractContextManager["KubeClient"]):
         Raises:
             DeadlineError: It was still there.
         """
-        for state in self.watch(kind, namespace, name, deadline_seconds):
+        for state in self.watch(kind, name, namespace, deadline_seconds):
             if state is None:
                 return
         raise DeadlineError(f"{kind} {namespace}/{name} was there after {deadline_seconds} s")

@@ -8,6 +8,7 @@ in the child, replaces itself with the wanted program, and uses the standard lib
     argv        the program and its arguments
     environment the complete environment, or null for the parent's
     directory   working directory, or null
+    failure     file that gets a line if the program cannot be started, or null
     tree        null, or what the program sees as its file system:
         staging     an empty folder, where the tree is put together
         mounts      [{source, path, is_read_only}] in order of depth
@@ -30,10 +31,11 @@ from pathlib import Path
 from typing import Any
 
 EXIT_CANNOT_START = 125
+NEEDED = "process mode needs root or unprivileged user namespaces"
 # From linux/sched.h, sys/mount.h, linux/mount.h and linux/prctl.h.
 CLONE_NEWNS, CLONE_NEWUSER = 0x00020000, 0x10000000
 MS_RDONLY, MS_NOSUID, MS_NODEV, MS_REMOUNT = 0x1, 0x2, 0x4, 0x20
-MS_BIND, MS_REC, MS_PRIVATE = 0x1000, 0x4000, 0x40000
+MS_BIND, MS_REC, MS_UNBINDABLE, MS_PRIVATE = 0x1000, 0x4000, 0x20000, 0x40000
 MOUNT_ATTR_RDONLY, AT_FDCWD, AT_RECURSIVE = 0x1, -100, 0x8000
 SYS_MOUNT_SETATTR = 442
 PR_SET_PDEATHSIG = 1
@@ -68,7 +70,7 @@ def enter_namespace() -> None:
     if user == 0:
         check(libc.unshare(CLONE_NEWNS), "unsharing the mount namespace")
     else:
-        check(libc.unshare(CLONE_NEWUSER | CLONE_NEWNS), "unsharing user and mount namespaces")
+        check(libc.unshare(CLONE_NEWUSER | CLONE_NEWNS), f"unsharing mounts ({NEEDED})")
         Path("/proc/self/setgroups").write_text("deny", encoding="ascii")
         Path("/proc/self/uid_map").write_text(f"{user} {user} 1", encoding="ascii")
         Path("/proc/self/gid_map").write_text(f"{group} {group} 1", encoding="ascii")
@@ -141,6 +143,8 @@ def build_tree(tree: dict[str, Any]) -> None:
     enter_namespace()
     root = str(tree["staging"])
     place("tmpfs", root, "tmpfs", MS_NOSUID | MS_NODEV, "mode=755,size=4m")
+    # Else the copy of the folder above it would hold the tree, mount by mount, a second time.
+    place("none", root, None, MS_UNBINDABLE)
     mounts = [{**item, "path": str(Path(item["path"]).resolve())} for item in tree["mounts"]]
     wanted = {
         tuple(item["path"].strip("/").split("/")): Path(item["source"]).is_dir() for item in mounts
@@ -168,20 +172,21 @@ def die_with(parent: int) -> None:
 
 def main() -> None:
     """Reads the specification, prepares, and becomes the program."""
-    specification_path = Path(sys.argv[1])
-    specification = json.loads(specification_path.read_text(encoding="utf-8"))
+    specification = json.loads(Path(sys.argv[1]).read_text(encoding="utf-8"))
     argv: list[str] = specification["argv"]
     environment = specification["environment"]
+    # Opened now, since the tree may hide it or refuse writes.
+    failure = open(specification["failure"] or os.devnull, "w", encoding="utf-8")  # noqa: SIM115, PTH123
     try:
         if specification["tree"] is not None:
             build_tree(specification["tree"])
         die_with(specification["parent"])
         os.chdir(specification["directory"] or "/")
-        if environment is None:
-            os.execvp(argv[0], argv)  # noqa: S606 - becoming the program is the purpose
-        os.execvpe(argv[0], argv, environment)  # noqa: S606 - see above
+        os.execvpe(argv[0], argv, os.environ if environment is None else environment)  # noqa: S606
     except OSError as error:
-        sys.stderr.write(f"lab: cannot start {argv[0]}: {error}\n")
+        for output in (failure, sys.stderr):
+            output.write(f"cannot start {argv[0]}: {error}\n")
+            output.flush()
         sys.exit(EXIT_CANNOT_START)
 
 

@@ -33,6 +33,7 @@ def write_launch_specification(
     environment: Mapping[str, str] | None = None,
     directory: str | None = None,
     tree: Mapping[str, Any] | None = None,
+    failure: str | None = None,
 ) -> None:
     """Writes the file that `launching.py` reads; only this user may read it."""
     specification = {
@@ -41,6 +42,7 @@ def write_launch_specification(
         "environment": environment,
         "directory": directory,
         "tree": tree,
+        "failure": failure,
     }
     path.touch(mode=0o600)
     path.write_text(json.dumps(specification), encoding="utf-8")

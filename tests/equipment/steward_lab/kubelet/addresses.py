@@ -19,7 +19,11 @@ RANGES = range(64, 255)
 
 
 class AddressBook:
-    """The addresses of one kubelet's Pods."""
+    """The addresses of one kubelet's Pods.
+
+    Attributes:
+        unserved: An address of the range that no Pod ever gets: it refuses every connection.
+    """
 
     def __init__(self, directory: Path | None = None) -> None:
         """Claims a range that no other kubelet of this user holds.
@@ -32,6 +36,7 @@ class AddressBook:
         self._lock, number = _claim_range(folder)
         hosts = itertools.product(range(256), range(1, 255))
         self._free = (f"127.{number}.{high}.{low}" for high, low in hosts)
+        self.unserved = f"127.{number}.255.255"
         self._returned: list[str] = []
         self._held: dict[str, str] = {}
 

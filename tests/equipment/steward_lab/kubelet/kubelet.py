@@ -7,7 +7,7 @@ import contextlib
 import shutil
 import tempfile
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,6 +16,7 @@ from steward_lab.configuration import KUBELET
 from steward_lab.control_plane import ControlPlane
 from steward_lab.errors import DeadlineError, StartError
 from steward_lab.kubelet.api import Address
+from steward_lab.kubelet.hosts import is_pod_ready
 from steward_lab.kubelet.node import Node, NodeSettings
 from steward_lab.kubelet.rules import Rule
 
@@ -48,6 +49,7 @@ class Kubelet(contextlib.AbstractContextManager["Kubelet"]):
         plane: ControlPlane,
         *,
         fallback: Rule | None = None,
+        environment: Mapping[str, str] | None = None,
         status_writes_per_second: float = 100.0,
     ) -> None:
         """Prepares a kubelet; `start` or `with` starts it.
@@ -56,10 +58,12 @@ class Kubelet(contextlib.AbstractContextManager["Kubelet"]):
             plane: The running control plane.
             fallback: What becomes of Pods without a rule; by default they become ready, and
                 those of Jobs succeed.
+            environment: Variables of every process beside those that its Pod declares.
             status_writes_per_second: Ceiling on the status writes of Pods.
         """
         self._plane = plane
         self._fallback = fallback
+        self._environment = dict(environment or {})
         self._rate = status_writes_per_second
         self._rules: tuple[Rule, ...] = ()
         self._thread: threading.Thread | None = None
@@ -133,6 +137,16 @@ class Kubelet(contextlib.AbstractContextManager["Kubelet"]):
         target = resolve_target_port(pod, chosen.get("targetPort", chosen["port"]))
         return Endpoint(pod["status"]["podIP"], target)
 
+    def read_log(self, pod: str, namespace: str, container: str) -> str:
+        """Answers what a container printed in all its runs; logs outlive their Pods."""
+        path = self.directory / "logs" / namespace / pod / f"{container}.log"
+        return path.read_text(encoding="utf-8", errors="replace") if path.exists() else ""
+
+    def claim_directory(self, claim: str, namespace: str) -> Path:
+        """Answers the folder that holds a claim's data, for tests that look at the bytes."""
+        manifest = self._plane.admin.get("v1/PersistentVolumeClaim", claim, namespace)
+        return self.directory / "claims" / str(manifest["metadata"]["uid"])
+
     def _wait_ready_pod(self, namespace: str, selector: str, deadline_seconds: float) -> Manifest:
         """Polls until a Pod of a selector is ready."""
         waiting = threading.Event()
@@ -180,7 +194,7 @@ class Kubelet(contextlib.AbstractContextManager["Kubelet"]):
         self._loop = asyncio.get_running_loop()
         self._stopping = asyncio.Event()
         address = Address(self._plane.url, self._plane.authority, self._plane.plant.tokens[KUBELET])
-        settings = NodeSettings(address, self.directory, self._rate)
+        settings = NodeSettings(address, self.directory, self._environment, self._rate)
         self._node = Node(settings, self._fallback)
         self._node.rules = self._rules
         serving = asyncio.create_task(self._node.run(self._started.set))
@@ -190,13 +204,6 @@ class Kubelet(contextlib.AbstractContextManager["Kubelet"]):
         serving.cancel()
         with contextlib.suppress(asyncio.CancelledError):
             await serving
-
-
-def is_pod_ready(pod: Manifest) -> bool:
-    """Whether a Pod is ready and not on its way out."""
-    conditions = (pod.get("status") or {}).get("conditions") or ()
-    is_ready = any(item["type"] == "Ready" and item["status"] == "True" for item in conditions)
-    return is_ready and "deletionTimestamp" not in pod["metadata"]
 
 
 def resolve_target_port(pod: Manifest, target: str | int) -> int:

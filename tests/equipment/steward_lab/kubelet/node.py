@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,8 +15,10 @@ import httpx
 from steward_lab.errors import ApiError
 from steward_lab.kubelet.addresses import AddressBook
 from steward_lab.kubelet.api import Address, NodeClient, WriteBudget
-from steward_lab.kubelet.events import read_clock
-from steward_lab.kubelet.pods import Mirrors, PodWorker
+from steward_lab.kubelet.events import EventWriter, read_clock
+from steward_lab.kubelet.hosting import HostSettings, ProcessHost
+from steward_lab.kubelet.mirrors import Mirrors
+from steward_lab.kubelet.pods import PodWorker
 from steward_lab.kubelet.queueing import KeyQueue
 from steward_lab.kubelet.rules import Rule
 from steward_lab.kubelet.statuses import HOST_ADDRESS, NODE_NAME
@@ -37,11 +39,13 @@ class NodeSettings:
     Attributes:
         address: The API server.
         directory: Folder for volumes, claims and logs.
+        environment: Variables of every process.
         status_writes_per_second: Ceiling on status writes of Pods.
     """
 
     address: Address
     directory: Path
+    environment: Mapping[str, str]
     status_writes_per_second: float = 100.0
 
 
@@ -63,10 +67,25 @@ class Node:
         self._storage = Provisioner(self._client, settings.directory / "claims")
         self._volumes = self._mirror("persistentvolumes", self._storage_queue.add)
         self._mirrors = Mirrors(
-            pods=self._mirror("pods", self._queue.add),
+            pods=self._mirror("pods", self._on_pod),
             secrets=self._mirror("secrets", self._wake("Secret"), is_metadata=True),
             config_maps=self._mirror("configmaps", self._wake("ConfigMap"), is_metadata=True),
             claims=self._mirror("persistentvolumeclaims", self._on_claim),
+            services=self._mirror("services", lambda _: self._host.plan_hosts()),
+        )
+        events = EventWriter(self._client)
+        self._host = ProcessHost(
+            self._client,
+            self._mirrors,
+            events,
+            settings=HostSettings(
+                settings.directory,
+                settings.environment,
+                settings.address.url,
+                self._storage.volume_directory,
+                self._addresses.unserved,
+            ),
+            on_change=self._queue.add,
         )
         self._pods = PodWorker(
             self._client,
@@ -74,6 +93,8 @@ class Node:
             self._queue,
             addresses=self._addresses,
             budget=WriteBudget(settings.status_writes_per_second),
+            events=events,
+            host=self._host,
             read_rules=lambda: (self.rules, self.fallback),
         )
 
@@ -85,6 +106,7 @@ class Node:
             self._mirrors.config_maps,
             self._mirrors.claims,
             self._volumes,
+            self._mirrors.services,
             self._mirrors.pods,
         )
         parts: list[Coroutine[Any, Any, None]] = [mirror.run() for mirror in mirrors]
@@ -104,6 +126,7 @@ class Node:
                 task.cancel()
             with contextlib.suppress(asyncio.CancelledError):
                 await asyncio.gather(*tasks, return_exceptions=True)
+            await self._host.close()
             await self._client.close()
             self._addresses.close()
 
@@ -119,6 +142,10 @@ class Node:
 
     def _wake(self, kind: str) -> Callable[[Key], None]:
         return lambda key: self._pods.wake(kind, key)
+
+    def _on_pod(self, key: Key) -> None:
+        self._queue.add(key)
+        self._host.plan_hosts()
 
     def _on_claim(self, key: Key) -> None:
         self._storage_queue.add(key)

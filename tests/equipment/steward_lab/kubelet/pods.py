@@ -15,7 +15,9 @@ from steward_lab.errors import ApiError
 from steward_lab.kubelet.addresses import AddressBook
 from steward_lab.kubelet.api import NodeClient, WriteBudget
 from steward_lab.kubelet.events import EventWriter, read_clock
-from steward_lab.kubelet.needs import CLAIM, SECRET, Need, build_mount_message, build_needs
+from steward_lab.kubelet.hosting import ProcessHost
+from steward_lab.kubelet.mirrors import Mirrors
+from steward_lab.kubelet.needs import CLAIM, Need, build_mount_message, build_needs
 from steward_lab.kubelet.queueing import KeyQueue
 from steward_lab.kubelet.rules import Outcome, Rule, decide_rule
 from steward_lab.kubelet.statuses import (
@@ -26,8 +28,7 @@ from steward_lab.kubelet.statuses import (
     build_waiting_state,
     is_status_due,
 )
-from steward_lab.kubelet.storage import CLAIM_BOUND
-from steward_lab.kubelet.watching import Key, Mirror, build_key
+from steward_lab.kubelet.watching import Key, build_key
 
 Manifest = dict[str, Any]
 logger = logging.getLogger(__name__)
@@ -47,24 +48,6 @@ class Retry:
     due: float
 
 
-@dataclass(frozen=True, slots=True)
-class Mirrors:
-    """What the kubelet sees of the cluster; Secrets and ConfigMaps without their data."""
-
-    pods: Mirror
-    secrets: Mirror
-    config_maps: Mirror
-    claims: Mirror
-
-    def has(self, need: Need, namespace: str) -> bool:
-        """Whether a needed object is there, and bound where it is a claim."""
-        key = (namespace, need.name)
-        if need.kind == CLAIM:
-            claim = self.claims.objects.get(key)
-            return claim is not None and claim.get("status", {}).get("phase") == CLAIM_BOUND
-        return key in (self.secrets if need.kind == SECRET else self.config_maps).objects
-
-
 class PodWorker:
     """Works through a queue of Pods, level-based: every pass looks at the present Pod alone."""
 
@@ -76,6 +59,8 @@ class PodWorker:
         *,
         addresses: AddressBook,
         budget: WriteBudget,
+        events: EventWriter,
+        host: ProcessHost,
         read_rules: Callable[[], tuple[tuple[Rule, ...], Rule | None]],
     ) -> None:
         """Works with the given parts; `read_rules` answers the rules and the fallback of now."""
@@ -85,7 +70,8 @@ class PodWorker:
         self._addresses = addresses
         self._budget = budget
         self._read_rules = read_rules
-        self._events = EventWriter(client)
+        self._events = events
+        self._host = host
         self._retries: dict[str, Retry] = {}
         self._uids: dict[Key, str] = {}
         self._waiters: dict[tuple[str, str, str], set[Key]] = {}
@@ -106,13 +92,14 @@ class PodWorker:
         """Looks again at the Pods that wait for an object that has changed."""
         for pod_key in self._waiters.pop((kind, *key), ()):
             self._queue.add(pod_key)
+        self._host.refresh(kind, key)
 
     async def sync(self, key: Key) -> None:
         """Does for one Pod what is due now."""
         pod = self._mirrors.pods.objects.get(key)
         known_uid = self._uids.get(key)
         if known_uid is not None and (pod is None or pod["metadata"]["uid"] != known_uid):
-            self._forget(key, known_uid)
+            await self._forget(key, known_uid)
         if pod is None:
             return
         self._uids[key] = pod["metadata"]["uid"]
@@ -126,8 +113,9 @@ class PodWorker:
         elif node == NODE_NAME and not is_over:
             await self._advance(pod, rule)
 
-    def _forget(self, key: Key, uid: str) -> None:
+    async def _forget(self, key: Key, uid: str) -> None:
         """Drops everything kept for a Pod that is gone."""
+        await self._host.forget(uid)
         del self._uids[key]
         self._retries.pop(uid, None)
         self._events.forget(uid)
@@ -159,7 +147,8 @@ class PodWorker:
     async def _advance(self, pod: Manifest, rule: Rule) -> None:
         """Starts a bound Pod, or brings a started one to what its rule says now."""
         address = self._addresses.get(pod["metadata"]["uid"])
-        is_started = (pod.get("status") or {}).get("phase") == "Running"
+        runner = self._host.find(pod["metadata"]["uid"])
+        is_started = runner is not None or (pod.get("status") or {}).get("phase") == "Running"
         if not is_started:
             missing = self._gather_missing(pod, build_needs(pod))
             missing = [need for need in missing if not await self._is_there(pod, need)]
@@ -167,7 +156,11 @@ class PodWorker:
                 await self._complain(pod, address, missing)
                 return
             self._retries.pop(pod["metadata"]["uid"], None)
-        await self._write_status(pod, build_marked_state(pod, rule, address, read_clock()))
+        if runner is None and rule.outcome is Outcome.PROCESS:
+            runner = self._host.start(pod, address)
+        now = read_clock()
+        state = runner.state if runner else build_marked_state(pod, rule, address, now)
+        await self._write_status(pod, state)
 
     def _gather_missing(self, pod: Manifest, needs: list[Need] | tuple[Need, ...]) -> list[Need]:
         """The needs that aren't met, as far as is seen; the Pod is woken when one of them comes."""
@@ -239,7 +232,13 @@ class PodWorker:
     async def _remove(self, pod: Manifest) -> None:
         """Ends a Pod that is being deleted and takes it out of the API."""
         metadata, phase = pod["metadata"], (pod.get("status") or {}).get("phase")
-        if metadata.get("finalizers") and phase not in {"Succeeded", "Failed"}:
+        runner = self._host.find(metadata["uid"])
+        if runner is not None:
+            runner.end(float(metadata["deletionGracePeriodSeconds"]))
+            await self._write_status(pod, runner.state)
+            if not runner.is_over:
+                return
+        elif metadata.get("finalizers") and phase not in {"Succeeded", "Failed"}:
             # The Job controller counts a Pod only in a final phase before it lets it go.
             rule = Rule(Outcome.FAILED, exit_code=137)
             address = self._addresses.get(metadata["uid"])
