@@ -7,6 +7,7 @@ from contextlib import aclosing
 from dataclasses import dataclass
 from typing import Final
 
+from steward_api.v1alpha1.tool import Effect
 from steward_runtime.clock import Clock
 from steward_runtime.errors import PolicyMissing, StewardError
 from steward_runtime.policy.decide import MEMORY_TARGET, TOOL_OUTCOME_UNKNOWN, Judged
@@ -18,7 +19,13 @@ from steward_runtime.tasks.ports import Memory, MemoryWrite, Observer
 from steward_runtime.turn import events
 from steward_runtime.turn.apply import build_call_key
 from steward_runtime.turn.commands import CallModel, CallTool, Recall, Remember
-from steward_runtime.turn.messages import ChatDelta, ChatDone, ToolOutcomeKind, ToolRequest
+from steward_runtime.turn.messages import (
+    ChatDelta,
+    ChatDone,
+    ToolOutcome,
+    ToolOutcomeKind,
+    ToolRequest,
+)
 from steward_runtime.turn.state import PARAGRAPH
 
 DEFECT_MESSAGE: Final = "the assistant has a defect: tell its operator"
@@ -125,23 +132,23 @@ class Effects:
 
     async def _call_tool(self, command: CallTool, permit: Permit) -> events.Event:
         tool = command.call.tool
-        request = ToolRequest(
-            tool,
-            command.call.arguments,
-            build_call_key(permit.task_id, command.step),
-            command.attempt,
-        )
-        outcome = await self._pin.adapters.tools.call(permit, request)
-        if outcome.kind is ToolOutcomeKind.UNKNOWN:
-            return events.ToolFailed(command.step, TOOL_OUTCOME_UNKNOWN, outcome.message)
-        if outcome.kind is not ToolOutcomeKind.ANSWERED:
-            return events.ToolFailed(command.step, outcome.reason, outcome.message)
-        if not self._pin.schemas.check_result(tool, outcome.text):
-            return events.ToolFailed(
-                command.step, "ResultRefused", "the result does not match the tool's output schema"
-            )
-        label = label_result(self._rules.contracts[tool], tool, command.label)
-        return events.ToolFinished(command.step, outcome.text, label)
+        is_repeatable = self._rules.facts[tool].is_repeatable
+        outcome = await self._attempt(command, permit, command.attempt)
+        if outcome.kind is ToolOutcomeKind.UNKNOWN and is_repeatable:
+            # Better than leaving it to the model, whose next call would have another key.
+            outcome = await self._attempt(command, permit, command.attempt + 1)
+        if outcome.kind is ToolOutcomeKind.ANSWERED:
+            label = label_result(self._rules.contracts[tool], tool, command.label)
+            return events.ToolFinished(command.step, outcome.text, label)
+        is_in_doubt = outcome.kind is ToolOutcomeKind.UNKNOWN
+        is_read = self._rules.facts[tool].effect is Effect.READ
+        reason = TOOL_OUTCOME_UNKNOWN if is_in_doubt and not is_read else outcome.reason
+        return events.ToolFailed(command.step, reason, outcome.message)
+
+    async def _attempt(self, command: CallTool, permit: Permit, attempt: int) -> ToolOutcome:
+        key = build_call_key(permit.task_id, command.step)
+        request = ToolRequest(command.call.tool, command.call.arguments, key, attempt)
+        return await self._pin.adapters.tools.call(permit, request)
 
     def _newest_memory(self) -> Memory:
         if self._memory is None:

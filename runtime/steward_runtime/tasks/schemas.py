@@ -2,21 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any, NoReturn, Protocol
+from typing import Any, NoReturn
 
 import jsonschema_rs
 import orjson
 
 from steward_api.blueprint import BlueprintTool
 from steward_runtime.errors import BlueprintRefused
-
-
-class Validator(Protocol):
-    """A compiled JSON Schema."""
-
-    def is_valid(self, instance: Any) -> bool:
-        """Say whether a parsed JSON value matches."""
-        ...
 
 
 class ToolSchemas:
@@ -30,12 +22,7 @@ class ToolSchemas:
     """
 
     def __init__(self, tools: tuple[BlueprintTool, ...]) -> None:
-        self._inputs = {tool.name: _compile(tool.name, tool.input_schema) for tool in tools}
-        self._outputs = {
-            tool.name: _compile(tool.name, tool.output_schema)
-            for tool in tools
-            if tool.output_schema is not None
-        }
+        self._inputs = {tool.name: compile_schema(tool.name, tool.input_schema) for tool in tools}
 
     def check_arguments(self, tool: str, arguments: str) -> bool:
         """Say whether JSON text is an object that matches the tool's input schema."""
@@ -48,20 +35,16 @@ class ToolSchemas:
             return False
         return isinstance(instance, dict) and validator.is_valid(instance)
 
-    def check_result(self, tool: str, result: str) -> bool:
-        """Say whether a result matches the tool's output schema; True where it has none."""
-        validator = self._outputs.get(tool)
-        if validator is None:
-            return True
-        try:
-            return validator.is_valid(orjson.loads(result))
-        except orjson.JSONDecodeError:
-            return False
 
+def compile_schema(tool: str, schema: dict[str, Any]) -> jsonschema_rs.Validator:
+    """Compile a JSON Schema of a tool.
 
-def _compile(tool: str, schema: dict[str, Any]) -> Validator:
+    Patterns run in linear time, and a `$ref` to another place is refused, not fetched.
+
+    Raises:
+        BlueprintRefused: if it is no schema.
+    """
     try:
-        # Patterns run in linear time, and a `$ref` to another place is refused, not fetched.
         return jsonschema_rs.validator_for(
             schema, pattern_options=jsonschema_rs.RegexOptions(), retriever=_refuse_fetch
         )

@@ -140,7 +140,7 @@ def _resolve_without_result(
         state,
         step_name,
         status=CallStatus.RESOLVED,
-        text=f"There is no result ({reason}): {message}.",
+        text=f"There is no result ({reason}): {message.rstrip('.')}.",
         label=BOTTOM.derived_by(STEWARD_ORIGIN),
         reason=reason,
     )
