@@ -28,6 +28,7 @@ from steward_runtime.turn.messages import (
 )
 from steward_runtime.turn.state import PARAGRAPH
 
+RESULT_MESSAGE: Final = "the tool's answer does not match its output schema"
 DEFECT_MESSAGE: Final = "the assistant has a defect: tell its operator"
 
 
@@ -138,6 +139,8 @@ class Effects:
             # Better than leaving it to the model, whose next call would have another key.
             outcome = await self._attempt(command, permit, command.attempt + 1)
         if outcome.kind is ToolOutcomeKind.ANSWERED:
+            if not self._pin.schemas.check_result(tool, outcome.text):
+                return events.ToolFailed(command.step, "ResultRefused", RESULT_MESSAGE)
             label = label_result(self._rules.contracts[tool], tool, command.label)
             return events.ToolFinished(command.step, outcome.text, label)
         is_in_doubt = outcome.kind is ToolOutcomeKind.UNKNOWN

@@ -23,6 +23,11 @@ class ToolSchemas:
 
     def __init__(self, tools: tuple[BlueprintTool, ...]) -> None:
         self._inputs = {tool.name: compile_schema(tool.name, tool.input_schema) for tool in tools}
+        self._outputs = {
+            tool.name: compile_schema(tool.name, tool.output_schema)
+            for tool in tools
+            if tool.output_schema is not None
+        }
 
     def check_arguments(self, tool: str, arguments: str) -> bool:
         """Say whether JSON text is an object that matches the tool's input schema."""
@@ -34,6 +39,16 @@ class ToolSchemas:
         except orjson.JSONDecodeError:
             return False
         return isinstance(instance, dict) and validator.is_valid(instance)
+
+    def check_result(self, tool: str, result: str) -> bool:
+        """Say whether a result matches the tool's output schema; True where it has none."""
+        validator = self._outputs.get(tool)
+        if validator is None:
+            return True
+        try:
+            return validator.is_valid(orjson.loads(result))
+        except orjson.JSONDecodeError:
+            return False
 
 
 def compile_schema(tool: str, schema: dict[str, Any]) -> jsonschema_rs.Validator:
