@@ -204,10 +204,10 @@ def test_leaves_pending_fields_out() -> None:
     assert schema["required"] == ["colour", "listOf"]
 
 
-def test_states_each_default_once() -> None:
-    """An object's default holds only what its members would not fill in themselves."""
+def test_writes_defaults_of_objects_out() -> None:
+    """An object's default is complete, for CEL is judged before nested defaults are filled in."""
     properties = build_node_schema(Outer)["properties"]
-    assert properties["inner"]["default"] == {}
+    assert properties["inner"]["default"] == {"size": 3}
     assert properties["other"]["default"] == {"size": 4}
 
 

@@ -100,10 +100,11 @@ def test_leaves_free_objects_alone() -> None:
     assert check_shape({"anything": [1, None]}, free) == ()
 
 
-def test_takes_null_as_absent_where_there_is_a_default() -> None:
-    """The API server drops a null and fills the default in."""
-    document = spec(limits=None)
+def test_takes_null_as_absent_where_nothing_is_required() -> None:
+    """The API server drops such a null, and fills in the default if there is one."""
+    document = spec(limits=None, memoryPolicyRef=None)
     assert check_shape(document, SPEC) == ()
+    assert "memoryPolicyRef" not in fill_defaults(document, SPEC)
     assert fill_defaults(document, SPEC)["limits"]["queuedTasks"] == 64
 
 
