@@ -6,7 +6,7 @@ import ipaddress
 from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import StrEnum
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 from steward_api.blueprint import Blueprint
 
@@ -53,7 +53,7 @@ def parse_destination(url: str, namespace: str) -> Destination:
     """
     parts = urlsplit(url)
     host = (parts.hostname or "").rstrip(".")
-    port = parts.port if parts.port is not None else DEFAULT_PORTS.get(parts.scheme, 0)
+    port = _port_of(parts)
     if not host or not 0 < port <= PORT_MAX:
         raise ValueError("the URL needs a host, and a port between 1 and 65535")
     if _is_address(host):
@@ -71,6 +71,14 @@ def parse_destination(url: str, namespace: str) -> Destination:
 def resolve_destinations(blueprint: Blueprint, namespace: str) -> tuple[Destination, ...]:
     """Return the destinations of models, embedder and tools, sorted and each once."""
     return tuple(sorted({parse_destination(url, namespace) for url in _urls(blueprint)}))
+
+
+def _port_of(parts: SplitResult) -> int:
+    try:
+        declared = parts.port
+    except ValueError:  # out of range
+        return 0
+    return DEFAULT_PORTS.get(parts.scheme, 0) if declared is None else declared
 
 
 def _urls(blueprint: Blueprint) -> Iterator[str]:
