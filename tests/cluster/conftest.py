@@ -31,10 +31,17 @@ def pytest_collection_finish(session: pytest.Session) -> None:
 
 
 @pytest.fixture(scope="session")
-def control_plane() -> Iterator[ControlPlane]:
-    """A running control plane with ports and data of its own."""
-    with ControlPlane() as plane:
+def control_plane(request: pytest.FixtureRequest) -> Iterator[ControlPlane]:
+    """A running control plane with ports and data of its own; its logs stay when a test failed."""
+    plane = ControlPlane()
+    plane.start()
+    try:
         yield plane
+    finally:
+        is_failed = request.session.testsfailed > 0
+        plane.stop(keep_logs=is_failed)
+        if is_failed:
+            report_to_stderr(f"the control plane's logs are kept in {plane.directory}")
 
 
 @pytest.fixture(scope="session")

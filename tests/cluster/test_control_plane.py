@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 import yaml
 
+from steward_lab.building import build_binaries, check_free_disk
 from steward_lab.control_plane import ControlPlane
-from steward_lab.errors import ApiError, DeadlineError, LabError
+from steward_lab.errors import ApiError, BuildError, DeadlineError, LabError
 from steward_lab.kube_client import KubeClient, Manifest
+from steward_lab.pins import TARGETS
+from steward_lab.toolchain import resolve_toolchain
+from steward_lab.waiting import wait_until
 
 pytestmark = pytest.mark.cluster
 
@@ -216,3 +222,51 @@ def test_survives_a_crash_of_the_api_server_and_dies_with_its_stop() -> None:
         with pytest.raises(ProcessLookupError):
             os.kill(pid, 0)
     assert not plane.directory.exists()
+
+
+def test_dies_with_the_process_that_started_it(tmp_path: Path) -> None:
+    """A test run that is killed leaves nothing running."""
+    starter = (
+        "import sys, time\n"
+        "from pathlib import Path\n"
+        "from steward_lab.processes import ChildProcess\n"
+        "child = ChildProcess('sleeper', ('sleep', '600'), Path(sys.argv[1]))\n"
+        "child.start()\n"
+        "print(child.pid, flush=True)\n"
+        "time.sleep(600)\n"
+    )
+    command = (sys.executable, "-c", starter, str(tmp_path))
+    environment = {**os.environ, "PYTHONPATH": ":".join(sys.path)}
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment) as parent:
+        assert parent.stdout is not None
+        child = int(parent.stdout.readline())
+        wait_until(lambda: read_command(child).startswith("sleep"), "the start")
+        parent.kill()
+
+    wait_until(lambda: not read_command(child), "the end")
+
+
+def read_command(pid: int) -> str:
+    """The command line of a process; "" for one that is gone or a zombie."""
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_text(encoding="utf-8")
+    except (FileNotFoundError, ProcessLookupError):
+        return ""
+
+
+def test_refuses_to_build_where_the_disk_is_too_small(tmp_path: Path) -> None:
+    """The refusal comes before the first package and says what to do."""
+    go = resolve_toolchain(lambda _: None)
+
+    with pytest.raises(BuildError, match=r"GB of free disk.*set XDG_CACHE_HOME"):
+        check_free_disk(go, tmp_path, needed_gib=10**9)
+
+
+def test_builds_once_for_all_who_ask(control_plane: ControlPlane) -> None:
+    """What is in the cache is used; nothing is reported, since nothing is built."""
+    lines: list[str] = []
+
+    binaries = build_binaries(lines.append)
+
+    assert (binaries, lines) == (control_plane.plant.binaries, [])
+    assert all(os.access(binaries.directory / target.name, os.X_OK) for target in TARGETS)

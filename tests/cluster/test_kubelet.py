@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import datetime
+import os
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -10,6 +12,7 @@ import pytest
 from steward_lab.control_plane import ControlPlane
 from steward_lab.kube_client import KubeClient, Manifest
 from steward_lab.kubelet import Kubelet, Outcome, Rule
+from steward_lab.waiting import wait_until
 
 pytestmark = [pytest.mark.cluster, pytest.mark.usefixtures("kubelet")]
 
@@ -215,3 +218,38 @@ def test_removes_the_pods_of_a_deleted_deployment(admin: KubeClient, namespace: 
     admin.delete("apps/v1/Deployment", "web", namespace)
 
     admin.wait_gone("v1/Pod", name, namespace)
+
+
+@pytest.fixture(scope="module")
+def spare_plane() -> Iterator[ControlPlane]:
+    """A control plane without a kubelet, for tests that bring and break things."""
+    with ControlPlane() as plane:
+        yield plane
+
+
+def test_goes_on_after_a_crash_of_the_api_server(spare_plane: ControlPlane) -> None:
+    """A kubelet that lost its server finds it again and sees what it missed."""
+    namespace = spare_plane.create_namespace()
+    with Kubelet(spare_plane):
+        spare_plane.api_server.kill()
+        spare_plane.api_server.start()
+        spare_plane.wait_ready()
+
+        spare_plane.admin.create(build_deployment("web"), namespace)
+
+        spare_plane.admin.wait("apps/v1/Deployment", "web", namespace, is_available)
+
+
+def test_leaves_no_process_when_it_stops(spare_plane: ControlPlane) -> None:
+    """Stopping a kubelet ends the processes of its Pods."""
+    namespace = spare_plane.create_namespace()
+    path = spare_plane.directory / "pid"
+    script = f"import os, time; open('{path}', 'w').write(str(os.getpid())); time.sleep(600)"
+    container = {"name": "main", "image": "any", "command": ["python", "-c", script]}
+    with Kubelet(spare_plane, fallback=Rule(Outcome.PROCESS, namespace)):
+        spare_plane.admin.create(build_deployment("worker", containers=[container]), namespace)
+        wait_until(lambda: path.exists() and path.read_text(), "the start of the process")
+        pid = int(path.read_text())
+
+    with pytest.raises(ProcessLookupError):
+        os.kill(pid, 0)

@@ -13,6 +13,7 @@ import pytest
 from steward_lab import echo_server
 from steward_lab.kube_client import KubeClient, Manifest
 from steward_lab.kubelet import Kubelet, Outcome, Rule
+from steward_lab.waiting import wait_until
 
 pytestmark = pytest.mark.cluster
 
@@ -310,15 +311,9 @@ def test_shows_a_changed_secret_to_a_running_process(
     path = f"{server.url}/file/etc/steward/keys"
     admin.patch("v1/Secret", "secret", namespace, body={"data": {"gone": None}})
 
-    wait_until(lambda: httpx.get(f"{path}/gone").status_code == 404)
+    wait_until(lambda: httpx.get(f"{path}/gone").status_code == 404, "the swap")
     assert httpx.get(f"{path}/word").text == "new"
     assert httpx.get(f"{server.url}/file/proc/self/stat").text.split()[0] == pid
-
-
-def wait_until(check: Any) -> None:
-    """Asks again and again until something holds; the test's own time limit ends it."""
-    while not check():
-        pass
 
 
 def test_lets_two_pods_use_one_port_number_and_names_them(
@@ -332,7 +327,7 @@ def test_lets_two_pods_use_one_port_number_and_names_them(
 
     assert (one.port, one.host != two.host) == (two.port, True)
     target = f"http://two.{namespace}.svc:{PORT}/environment"
-    wait_until(lambda: httpx.get(f"{one.url}/ask/{target}").status_code == 200)
+    wait_until(lambda: httpx.get(f"{one.url}/ask/{target}").status_code == 200, "the name")
     asked = json.loads(httpx.get(f"{one.url}/ask/{target}").text)
     assert asked["POD_IP"] == two.host
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import secrets
 import shutil
-import tempfile
 import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -41,7 +41,7 @@ class Kubelet(contextlib.AbstractContextManager["Kubelet"]):
     """Binds the Pods of a control plane and makes of them what its rules say.
 
     Attributes:
-        directory: Claims and logs.
+        directory: Claims and logs, below the control plane's folder.
     """
 
     def __init__(
@@ -72,7 +72,7 @@ class Kubelet(contextlib.AbstractContextManager["Kubelet"]):
         self._started = threading.Event()
         self._failure: BaseException | None = None
         self._node: Node | None = None
-        self.directory = Path(tempfile.mkdtemp(prefix="steward-kubelet-"))
+        self.directory = plane.directory / f"kubelet-{secrets.token_hex(4)}"
 
     def __enter__(self) -> Kubelet:
         """Starts it."""
@@ -97,13 +97,14 @@ class Kubelet(contextlib.AbstractContextManager["Kubelet"]):
             raise StartError("the kubelet did not start") from self._failure
 
     def stop(self) -> None:
-        """Stops the thread and everything that it runs, and removes its folder."""
+        """Stops the thread and everything that it runs; logs stay with the control plane's."""
         if self._loop is not None and self._stopping is not None and not self._loop.is_closed():
             with contextlib.suppress(RuntimeError):
                 self._loop.call_soon_threadsafe(self._stopping.set)
         if self._thread is not None:
             self._thread.join()
-        shutil.rmtree(self.directory, ignore_errors=True)
+        for name in ("claims", "hosts", "pods"):
+            shutil.rmtree(self.directory / name, ignore_errors=True)
 
     def add_rule(self, rule: Rule) -> None:
         """Adds a rule, which goes before all older ones, also for Pods that are there already."""
