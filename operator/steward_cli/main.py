@@ -15,6 +15,7 @@ from typing import Annotated, Final
 import typer
 
 from steward_cli.errors import CommandError, ExitCode
+from steward_cli.local.commands import register_local
 from steward_cli.output import OutputFormat, OutputOption, write_error, write_json, write_line
 
 DEBUG_VARIABLE: Final = "STEWARD_DEBUG"
@@ -67,6 +68,9 @@ def version(output: OutputOption = OutputFormat.TEXT) -> None:
         write_json({"version": own, "apiVersion": API_VERSION})
     else:
         write_line(f"steward {own} ({API_VERSION})")
+
+
+register_local(app)
 
 
 def run(words: Callable[[], object] = app) -> None:
