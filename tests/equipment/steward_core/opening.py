@@ -62,7 +62,7 @@ async def open_core(
     model: ChatModel,
     *,
     tools: ToolAdapter | None = None,
-    memory: Memory | None = None,
+    build_memory: Callable[[Database, Keyring], Memory] | None = None,
     clock: Clock | None = None,
     wrap_journal: Wrap | None = None,
 ) -> AsyncIterator[Core]:
@@ -70,6 +70,7 @@ async def open_core(
     clock = clock or SystemClock()
     with open_database(directory) as database:
         keyring = Keyring(KEK, "kek-1", clock)
+        memory = build_memory(database, keyring) if build_memory else None
         adapters = Adapters(model, tools or ScriptedTools(), memory)
         journal = Journal(database, keyring)
         driver = Driver(
