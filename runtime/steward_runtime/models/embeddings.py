@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Final
 
@@ -32,6 +33,11 @@ class OpenAIEmbeddings:
         self._plumbing = plumbing
         self._timeout_seconds = request_timeout_seconds
         self._url = URL(f"{plumbing.base_url}/embeddings", encoded=True)
+
+    @property
+    def model_digest(self) -> str:
+        """Tell vectors of this model from those of another; an endpoint may move."""
+        return "sha256:" + hashlib.sha256(self._model_name.encode()).hexdigest()
 
     async def embed(self, texts: Sequence[str]) -> tuple[tuple[float, ...], ...]:
         """Return one vector per text, in order.

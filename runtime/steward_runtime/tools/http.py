@@ -1,14 +1,15 @@
 """The HTTP tool: one request per call, under contract.
 
 The adapter knows how to ask and how to read the answer. Which hosts may be reached is the
-session's business (`connector`), how long a call may take is `deadline`'s.
+session's business (`connector`), how long a call may take is `deadline`'s, and whether arguments
+and result match the Tool's schemas is judged by the driver.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 import aiohttp
 import orjson
@@ -22,9 +23,6 @@ from steward_runtime.tools.http_request import ArgumentsUnusable, HttpRequest, b
 from steward_runtime.tools.routes import Route
 from steward_runtime.turn.commands import CommandKind
 from steward_runtime.turn.messages import ToolOutcome, ToolOutcomeKind, ToolRequest
-
-if TYPE_CHECKING:
-    from jsonschema_rs import Validator
 
 NOT_SENT: Final = ToolOutcomeKind.NOT_SENT
 REFUSED: Final = ToolOutcomeKind.REFUSED
@@ -54,13 +52,9 @@ class HttpPlumbing:
 class HttpTool:
     """One tool of type HTTP."""
 
-    def __init__(
-        self, tool: BlueprintTool, plumbing: HttpPlumbing, result_validator: Validator | None
-    ) -> None:
-        """Take the tool, its plumbing and the compiled `outputSchema`, if it has one."""
+    def __init__(self, tool: BlueprintTool, plumbing: HttpPlumbing) -> None:
         self._tool = tool
         self._plumbing = plumbing
-        self._validator = result_validator
 
     async def call(self, permit: Permit, request: ToolRequest) -> ToolOutcome:
         """Make one call."""
@@ -135,15 +129,11 @@ class HttpTool:
         except UnicodeDecodeError:
             return self._fail(REFUSED, "ResponseNotText", "answered with bytes that are not text")
         is_json = content_type == "application/json" or content_type.endswith("+json")
-        if content and (is_json or self._validator is not None):
+        if content and is_json:
             try:
-                value = orjson.loads(content)
+                orjson.loads(content)
             except orjson.JSONDecodeError:
                 return self._fail(REFUSED, "ResponseNotJson", "answered with broken JSON")
-            if self._validator is not None and not self._validator.is_valid(value):
-                return self._fail(REFUSED, "ResponseRefused", "answered outside its output schema")
-        elif self._validator is not None:
-            return self._fail(REFUSED, "ResponseRefused", "answered nothing")
         return ToolOutcome(ToolOutcomeKind.ANSWERED, text=text)
 
     def _fail(self, kind: ToolOutcomeKind, reason: str, what: str) -> ToolOutcome:
