@@ -10,7 +10,7 @@ twice is a fault. What cannot be read is reported with its place; nothing is rai
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -18,7 +18,6 @@ from typing import Any, Final
 import yaml
 from pydantic import ValidationError
 
-from steward_api.canonical import render_canonical
 from steward_api.meta import API_VERSION, GROUP
 from steward_cli.yaml_values import FieldPath, YamlFault, parse_value
 from steward_operator.objects import Manifest
@@ -178,16 +177,34 @@ def _read_object(document: Document) -> tuple[OwnObject | None, tuple[Fault, ...
         field: FieldPath = ("kind",) if version == API_VERSION else ("apiVersion",)
         known = ", ".join(KIND_BY_NAME)
         return None, (_fault(document, field, f"use {API_VERSION} and one of {known}"),)
+    fraction = _find_fraction(manifest.get("spec"), ("spec",))
+    if fraction is not None:
+        return None, (_fault(document, fraction, "must be a whole number"),)
     try:
-        render_canonical(manifest.get("spec"))
-        return kind.model_validate(manifest), ()
+        object_ = kind.model_validate(manifest)
     except ValidationError as error:
         return None, tuple(
             _fault(document, tuple(detail["loc"]), detail["msg"]) for detail in error.errors()
         )
-    except (ValueError, TypeError):
-        message = "must hold JSON with whole numbers only"
-        return None, (_fault(document, ("spec",), message),)
+    if not object_.metadata.name:
+        return None, (_fault(document, ("metadata", "name"), "must be set"),)
+    return object_, ()
+
+
+def _find_fraction(value: Any, path: FieldPath) -> FieldPath | None:
+    """Return the path of the first number that is not whole: our documents hold none."""
+    if isinstance(value, float):
+        return path
+    below: Iterable[tuple[str | int, Any]] = ()
+    if isinstance(value, dict):
+        below = value.items()
+    elif isinstance(value, list):
+        below = enumerate(value)
+    for key, member in below:
+        found = _find_fraction(member, (*path, key))
+        if found is not None:
+            return found
+    return None
 
 
 def _check_names_are_distinct(documents: list[Document]) -> Iterator[Fault]:
@@ -196,9 +213,6 @@ def _check_names_are_distinct(documents: list[Document]) -> Iterator[Fault]:
         if document.object is None:
             continue
         metadata = document.object.metadata
-        if not metadata.name:
-            yield _fault(document, ("metadata", "name"), "must be set")
-            continue
         key = (document.object.kind, metadata.namespace, metadata.name)
         first = seen.setdefault(key, document)
         if first is not document:
