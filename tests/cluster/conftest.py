@@ -13,7 +13,7 @@ import pytest
 from steward_lab.building import build_binaries, report_to_stderr
 from steward_lab.control_plane import ControlPlane
 from steward_lab.kube_client import KubeClient
-from steward_lab.kubelet import Kubelet
+from steward_lab.kubelet import Kubelet, Outcome, Rule
 
 
 def pytest_collection_finish(session: pytest.Session) -> None:
@@ -63,3 +63,11 @@ def kubelet(control_plane: ControlPlane) -> Iterator[Kubelet]:
     """A kubelet that makes Pods ready and lets Jobs succeed, where no rule says otherwise."""
     with Kubelet(control_plane) as node:
         yield node
+
+
+@pytest.fixture
+def processes(kubelet: Kubelet, namespace: str) -> Iterator[None]:
+    """Pods of the test's namespace run as local processes."""
+    kubelet.add_rule(Rule(Outcome.PROCESS, namespace=namespace))
+    yield
+    kubelet.drop_rules(namespace)

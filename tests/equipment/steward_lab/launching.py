@@ -170,24 +170,30 @@ def die_with(parent: int) -> None:
         sys.exit(EXIT_CANNOT_START)
 
 
-def main() -> None:
-    """Reads the specification, prepares, and becomes the program."""
-    specification = json.loads(Path(sys.argv[1]).read_text(encoding="utf-8"))
+def become(specification: dict[str, Any]) -> None:
+    """Prepares the file tree and turns this process into the wanted program."""
     argv: list[str] = specification["argv"]
-    environment = specification["environment"]
+    declared = specification["environment"]
+    if specification["tree"] is not None:
+        build_tree(specification["tree"])
+    die_with(specification["parent"])
+    os.chdir(specification["directory"] or "/")
+    environment = os.environ if declared is None else declared
+    os.execvpe(argv[0], argv, environment)  # noqa: S606 - becoming the program is the purpose
+
+
+def main() -> None:
+    """Reads the specification and becomes the program, or says why it could not."""
+    specification = json.loads(Path(sys.argv[1]).read_text(encoding="utf-8"))
     # Opened now, since the tree may hide it or refuse writes.
-    failure = open(specification["failure"] or os.devnull, "w", encoding="utf-8")  # noqa: SIM115, PTH123
-    try:
-        if specification["tree"] is not None:
-            build_tree(specification["tree"])
-        die_with(specification["parent"])
-        os.chdir(specification["directory"] or "/")
-        os.execvpe(argv[0], argv, os.environ if environment is None else environment)  # noqa: S606
-    except OSError as error:
-        for output in (failure, sys.stderr):
-            output.write(f"cannot start {argv[0]}: {error}\n")
-            output.flush()
-        sys.exit(EXIT_CANNOT_START)
+    with Path(specification["failure"] or os.devnull).open("w", encoding="utf-8") as failure:
+        try:
+            become(specification)
+        except OSError as error:
+            text = f"cannot start {specification['argv'][0]}: {error}\n"
+            failure.write(text)
+            sys.stderr.write(text)
+    sys.exit(EXIT_CANNOT_START)
 
 
 if __name__ == "__main__":
