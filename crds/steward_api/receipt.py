@@ -24,6 +24,7 @@ PAYLOAD_TYPE: Final = "application/vnd.in-toto+json"
 """DSSE payload type of an in-toto Statement (in-toto attestation specification v1)."""
 
 Count = Annotated[int, Field(ge=0)]
+Sha256Hex = Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
 
 
 class Outcome(StrEnum):
@@ -157,6 +158,17 @@ class BackupHorizon(Frozen):
     """RFC 3339 time."""
 
 
+class AuditAnchor(Frozen):
+    """Where the claim stands in the assistant's audit chain."""
+
+    seq: Annotated[int, Field(ge=1)]
+    """Number of its leaf, which is `SHA-256(0x00 | claim)`."""
+    previous_head: Sha256Hex
+    """Head of the chain before it."""
+    head: Sha256Hex
+    """`SHA-256(0x01 | previous head | leaf)`."""
+
+
 class ReceiptPredicate(Frozen):
     """The claim: a purge run and its proof."""
 
@@ -186,6 +198,14 @@ class ReceiptPredicate(Frozen):
     """Digest of the receipt before this one: a missing receipt is noticed."""
     runtime_key_id: str
     """Key id of the runtime's signature, so that nobody can take the roles for each other."""
+    audit: AuditAnchor | None = None
+    """Where the rest of this claim stands in the audit chain."""
+
+    def render_claim(self) -> bytes:
+        """Return the canonical bytes of everything but `audit`: what the audit leaf is made of."""
+        return render_canonical(
+            self.model_dump(mode="json", by_alias=True, exclude_none=True, exclude={"audit"})
+        )
 
 
 class Subject(Frozen):
@@ -193,7 +213,7 @@ class Subject(Frozen):
 
     name: str
     digest: dict[str, str]
-    """`sha256` over the sorted locators of the purged records, one per line."""
+    """`sha256` over the locators of the purged rows in hex, sorted, one per line."""
 
 
 class Statement(Frozen):

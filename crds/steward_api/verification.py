@@ -8,6 +8,7 @@ and anybody may bring a check of their own.
 from __future__ import annotations
 
 import base64
+import hashlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
@@ -207,6 +208,8 @@ def check_claims(predicate: ReceiptPredicate) -> tuple[str, ...]:
         for store in predicate.stores
         if store.rows_deleted > store.rows_due
     ]
+    if not _check_anchor(predicate):
+        found.append("the audit anchor does not follow from the claim")
     if predicate.outcome is Outcome.COMPLETE:
         found.extend(find_gaps(predicate))
     return tuple(found)
@@ -229,6 +232,15 @@ def find_gaps(predicate: ReceiptPredicate) -> tuple[str, ...]:
     if not predicate.places and any(store.needles for store in predicate.stores):
         gaps.append("no place was searched")
     return tuple(gaps)
+
+
+def _check_anchor(predicate: ReceiptPredicate) -> bool:
+    anchor = predicate.audit
+    if anchor is None:
+        return True
+    leaf = hashlib.sha256(b"\x00" + predicate.render_claim()).digest()
+    head = hashlib.sha256(b"\x01" + bytes.fromhex(anchor.previous_head) + leaf)
+    return head.hexdigest() == anchor.head
 
 
 def _store_gaps(store: StoreProof) -> list[str]:

@@ -7,16 +7,19 @@ records does not matter.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+import heapq
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
 
 from steward_api.receipt import Trigger
 from steward_api.v1alpha1.retention_policy import DataClass
 from steward_runtime.retention.windows import Windows, check_due, resolve_cutoff
 
 RECORDS_MAX = 20_000
-"""Records of one run: their needles (about 1 KB each) must fit in a small Pod's memory. More are
-postponed to the next run, which follows at once."""
+"""Records of one run: their needles (about 3 KB each while they are searched) must fit in a small
+Pod's memory. More are postponed to the next run, which follows at once.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +29,7 @@ class Record:
     Attributes:
         data_class: class whose window governs it.
         store: store that keeps it.
-        locator: where it lies in the store; random, so that it can be searched as bytes.
+        record_id: its id in that store.
         subject: pseudonym of its owner; empty where it has none.
         changed_at_ms: time of the last change.
         is_in_use: work on it has begun and not ended, so its last change is still to come.
@@ -34,7 +37,7 @@ class Record:
 
     data_class: DataClass
     store: str
-    locator: str
+    record_id: str
     subject: str
     changed_at_ms: int
     is_in_use: bool = False
@@ -106,15 +109,29 @@ def plan_purge(
         now_ms: the time that windows are measured to.
         records_max: records that one run deletes at most.
     """
-    due = sorted(
-        (record for record in records if _is_due(record, windows, trigger, now_ms)),
-        key=lambda record: (record.changed_at_ms, record.store, record.locator),
-    )
     held = {hold.data_class for hold in windows.holds}
-    free = [record for record in due if record.data_class not in held]
-    delete = tuple(free[:records_max])
-    later = free[records_max:]
-    return PurgePlan(delete, _plan_classes(due, later, windows, trigger, now_ms))
+    due: Counter[DataClass] = Counter()
+
+    def list_free() -> Iterator[Record]:
+        for record in records:
+            if _is_due(record, windows, trigger, now_ms):
+                due[record.data_class] += 1
+                if record.data_class not in held:
+                    yield record
+
+    delete = tuple(heapq.nsmallest(records_max, list_free(), key=_age))
+    rows = _plan_classes(due, windows, trigger, now_ms)
+    return PurgePlan(delete, _postpone(rows, delete))
+
+
+def trim_plan(plan: PurgePlan, records: int) -> PurgePlan:
+    """Leave all but the oldest `records` to the next run."""
+    delete = plan.delete[:records]
+    return PurgePlan(delete, _postpone(plan.classes, delete))
+
+
+def _age(record: Record) -> tuple[int, str, str]:
+    return (record.changed_at_ms, record.store, record.record_id)
 
 
 def _is_due(record: Record, windows: Windows, trigger: Trigger, now_ms: int) -> bool:
@@ -127,22 +144,25 @@ def _is_due(record: Record, windows: Windows, trigger: Trigger, now_ms: int) -> 
 
 
 def _plan_classes(
-    due: list[Record], later: list[Record], windows: Windows, trigger: Trigger, now_ms: int
+    due: Counter[DataClass], windows: Windows, trigger: Trigger, now_ms: int
 ) -> tuple[ClassPlan, ...]:
     cutoffs = resolve_cutoffs(windows, trigger, now_ms)
     return tuple(
         ClassPlan(
             data_class=data_class,
-            keep_seconds=(windows.keep_seconds[data_class] if trigger is Trigger.WINDOW else None),
+            keep_seconds=windows.keep_seconds[data_class] if trigger is Trigger.WINDOW else None,
             cutoff_ms=cutoffs[data_class],
-            due=_count(due, data_class),
+            due=due[data_class],
             holds=windows.holds_on(data_class),
-            postponed=_count(later, data_class),
         )
         for data_class in DataClass
         if data_class in cutoffs
     )
 
 
-def _count(records: list[Record], data_class: DataClass) -> int:
-    return sum(record.data_class is data_class for record in records)
+def _postpone(rows: tuple[ClassPlan, ...], delete: tuple[Record, ...]) -> tuple[ClassPlan, ...]:
+    taken = Counter(record.data_class for record in delete)
+    return tuple(
+        row if row.holds else replace(row, postponed=row.due - taken[row.data_class])
+        for row in rows
+    )

@@ -4,12 +4,12 @@ Runs as a program of its own (`python -I scan.py`), because opening and closing 
 the process that has it open would drop SQLite's POSIX locks on it (sqlite.org/howtocorrupt.html,
 section 2.2). Reads one JSON document on standard input and writes one on standard output:
 
-    {"groups": 2, "needles": [[0, ["<hex>", …]], …], "places": [["Database", [paths], [skipped]]]}
-    {"found": [1, 0], "places": [{"place": "Database", "files": 1, "bytes": 8192, "hits": 3,
+    {"needles": [["<hex>", ...], ...], "places": [["Database", [paths], [skipped]]]}
+    {"found": [0, 7], "places": [{"place": "Database", "files": 1, "bytes": 8192, "hits": 3,
                                   "unreadable": 0}]}
 
-A needle is a list of pieces of one byte string and belongs to a group; it is found when any piece
-occurs. `found` counts needles per group, `hits` counts occurrences per place.
+A needle is a list of pieces of one byte string; it is found when any piece occurs. `found` holds
+the numbers of needles, in the order of the input, `hits` counts occurrences of pieces per place.
 
 How thousands of needles are searched at the speed of C: every occurrence of 11 bytes or more covers
 an 8-byte word that starts at a multiple of 4, so each piece puts four words into one set, and the
@@ -20,7 +20,7 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -34,17 +34,17 @@ CHUNK_BYTES = 128 * 1024
 class Index:
     """Pieces of all needles, indexed by the words that any occurrence must cover."""
 
-    def __init__(self, needles: list[tuple[int, tuple[bytes, ...]]]) -> None:
-        """Index `needles`: pairs of group and pieces.
+    def __init__(self, needles: Iterable[Sequence[bytes]]) -> None:
+        """Index the pieces of `needles`.
 
         Raises:
             ValueError: if a piece is shorter than `PIECE_BYTES_MIN`.
         """
-        self.groups = tuple(group for group, _ in needles)
-        self.longest = max((len(p) for _, pieces in needles for p in pieces), default=0)
+        self.longest = 0
         self._by_word: dict[int, list[tuple[int, bytes]]] = {}
-        for number, (_, pieces) in enumerate(needles):
+        for number, pieces in enumerate(needles):
             for piece in pieces:
+                self.longest = max(self.longest, len(piece))
                 if len(piece) < PIECE_BYTES_MIN:
                     raise ValueError(f"a needle must have at least {PIECE_BYTES_MIN} bytes")
                 for word in _words_of(piece):
@@ -142,21 +142,13 @@ def scan_place(
 
 def scan(task: dict[str, Any]) -> dict[str, Any]:
     """Search everything that a task names; see the module for its form."""
-    index = Index(
-        [
-            (group, tuple(bytes.fromhex(piece) for piece in pieces))
-            for group, pieces in task["needles"]
-        ]
-    )
+    index = Index([bytes.fromhex(piece) for piece in pieces] for pieces in task["needles"])
     found: set[int] = set()
     places = [
         scan_place(place, list_files(roots, skipped), index, found)
         for place, roots, skipped in task["places"]
     ]
-    counts = [0] * int(task["groups"])
-    for number in found:
-        counts[index.groups[number]] += 1
-    return {"found": counts, "places": places}
+    return {"found": sorted(found), "places": places}
 
 
 if __name__ == "__main__":

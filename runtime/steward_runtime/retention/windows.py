@@ -7,8 +7,7 @@ passed in full since its last change: at that very millisecond, and not one befo
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from types import MappingProxyType
+from dataclasses import dataclass, field
 
 from steward_api.blueprint import BlueprintRetention
 from steward_api.v1alpha1.retention_policy import DataClass
@@ -48,7 +47,7 @@ class Windows:
     policy_digest: str
     keep_seconds: Mapping[DataClass, int]
     holds: tuple[Hold, ...] = ()
-    backup_seconds: Mapping[str, int] = MappingProxyType({})
+    backup_seconds: Mapping[str, int] = field(default_factory=dict)
 
     def holds_on(self, data_class: DataClass) -> tuple[str, ...]:
         """Return the names of the holds on a class, sorted."""

@@ -115,6 +115,20 @@ class Database:
         self._writer.submit(Submission(_checkpoint, future, loop=loop, is_alone=True))
         await future
 
+    def rewrite_now(self) -> None:
+        """Write every row anew and drop the old pages; block until then.
+
+        `secure_delete` zeroes deleted rows, but splitting a page leaves copies of moved rows in
+        its free space. Needs room for a second copy of the database; `checkpoint_now` afterwards.
+
+        Raises:
+            StorageFull: if there is no room; the database is as it was.
+            StorageError: if the database failed.
+        """
+        future: Future[None] = Future()
+        self._writer.submit(Submission(_rewrite, future, is_alone=True))
+        future.result()
+
     def close(self) -> None:
         """Finish what was submitted, then close. Safe to call twice."""
         with self._close_lock:
@@ -162,3 +176,12 @@ def _checkpoint(connection: Connection) -> None:
         raise StorageError(
             "the write-ahead log could not be cut because it is being read: try again"
         )
+
+
+def _rewrite(connection: Connection) -> None:
+    # In memory the second copy could be larger than a Pod may have; it holds living rows only.
+    connection.execute("PRAGMA temp_store = FILE")
+    try:
+        connection.execute("VACUUM")
+    finally:
+        connection.execute("PRAGMA temp_store = MEMORY")

@@ -76,6 +76,9 @@ CREATE TRIGGER audit_details_frozen_insert BEFORE INSERT ON audit_details
 WHEN EXISTS (SELECT 1 FROM frozen WHERE store = '*')
 BEGIN SELECT RAISE(ABORT, 'frozen'); END;
 
+-- A key of audit details goes with the last detail of its task.
+CREATE INDEX audit_details_by_task ON audit_details (task_id);
+
 -- Receipts in the order of their log. `cosignature` is the archive's acknowledgement.
 CREATE TABLE receipts (
   log_size INTEGER PRIMARY KEY,
