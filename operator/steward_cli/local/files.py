@@ -29,7 +29,7 @@ FillSecret = Callable[[SecretRole], Mapping[str, bytes]]
 
 def write_private(path: Path, content: bytes) -> None:
     """Replace `path` by `content` in one step, readable by this user alone."""
-    path.parent.mkdir(mode=PRIVATE_FOLDER, parents=True, exist_ok=True)
+    _make_folder(path.parent)
     fresh = path.with_name(f".{path.name}.new")
     fresh.unlink(missing_ok=True)
     descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, PRIVATE_FILE)
@@ -50,7 +50,7 @@ def apply_folders(state: StateFolder) -> None:
         state.operator,
         state.archive,
     ):
-        folder.mkdir(mode=PRIVATE_FOLDER, parents=True, exist_ok=True)
+        _make_folder(folder)
         folder.chmod(PRIVATE_FOLDER)
 
 
@@ -102,6 +102,12 @@ def apply_bindings(state: StateFolder, bindings: Bindings) -> None:
     """Write `bindings.json`, which the runtime reads with `--local` only."""
     text = bindings.model_dump_json(by_alias=True, indent=1)
     write_private(state.config / BINDINGS_FILE, text.encode())
+
+
+def _make_folder(folder: Path) -> None:
+    """Make a folder and those above it; `mkdir` closes the last one alone to other users."""
+    for missing in reversed([one for one in (folder, *folder.parents) if not one.exists()]):
+        missing.mkdir(mode=PRIVATE_FOLDER, exist_ok=True)
 
 
 def _place(state: StateFolder, path: str) -> Path:
