@@ -22,6 +22,8 @@ class ChildContext:
     assistant: Assistant
     blueprint: Blueprint
     """The Blueprint that is served: the current one, or the last that was accepted."""
+    digest: str
+    """Its digest."""
     settings: OperatorSettings
     secret_names: Mapping[SecretRole, str]
     """Names of the four generated Secrets."""
@@ -40,11 +42,6 @@ class ChildContext:
     def namespace(self) -> str:
         """Namespace of the Assistant and of all its children."""
         return self.assistant.metadata.namespace
-
-    @property
-    def digest(self) -> str:
-        """Digest of the served Blueprint."""
-        return self.blueprint.digest
 
 
 def build_owned_metadata(context: ChildContext, name: str, component: Component) -> Manifest:

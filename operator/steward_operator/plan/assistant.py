@@ -6,8 +6,14 @@ served, the last accepted Blueprint is served on; where there is none, nothing i
 
 from __future__ import annotations
 
+import re
+from typing import Final
+
 from steward_api.blueprint import Blueprint
 from steward_api.conditions import Problem
+from steward_api.meta import OBJECT_NAME_LENGTH_MAX
+from steward_api.reasons import Reason
+from steward_api.v1alpha1 import Assistant
 from steward_operator.plan.blueprint import check_size, compile_blueprint
 from steward_operator.plan.children import plan_children
 from steward_operator.plan.deployment_status import Rollout, resolve_rollout
@@ -16,6 +22,9 @@ from steward_operator.plan.references import Resolved, resolve_references
 from steward_operator.plan.secrets import plan_secrets
 from steward_operator.plan.status import Findings, plan_status, render_changed_status
 from steward_operator.plan.world import Plan, World
+
+SERVICE_NAME: Final = re.compile(r"^[a-z]([-a-z0-9]*[a-z0-9])?$")
+"""An RFC 1035 label: what a Service may be called."""
 
 
 def plan_assistant(world: World) -> Plan:
@@ -51,10 +60,26 @@ def plan_assistant(world: World) -> Plan:
     )
 
 
+def check_assistant(assistant: Assistant) -> tuple[Problem, ...]:
+    """Return what is wrong with the Assistant itself; the API server refuses it by the same rule.
+
+    Said here too for `steward render`, which reads files that no API server has seen.
+    """
+    name = assistant.metadata.name
+    if len(name) <= OBJECT_NAME_LENGTH_MAX and SERVICE_NAME.fullmatch(name):
+        return ()
+    message = (
+        f"must have at most {OBJECT_NAME_LENGTH_MAX} characters, start with a letter and hold only "
+        "lower-case letters, digits and '-', because children are named after it"
+    )
+    return (Problem("metadata.name", Reason.SPEC_INVALID, message),)
+
+
 def _compile(world: World, resolved: Resolved) -> tuple[Blueprint | None, tuple[Problem, ...]]:
     """Compile the Blueprint of the current spec, or say why it cannot be served."""
-    blueprint = compile_blueprint(world.assistant, resolved)
+    refused = (*check_assistant(world.assistant), *resolved.fatal)
+    blueprint = None if refused else compile_blueprint(world.assistant, resolved)
     if blueprint is None:
-        return None, resolved.fatal
+        return None, refused
     too_large = check_size(blueprint)
     return (None, too_large) if too_large else (blueprint, ())

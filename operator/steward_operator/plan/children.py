@@ -72,6 +72,7 @@ def _build_context(
     return ChildContext(
         assistant=assistant,
         blueprint=serving,
+        digest=serving.digest,
         settings=world.settings,
         secret_names=secrets.names,
         anchor_names={

@@ -48,7 +48,7 @@ def check_tool(tool: Tool, settings: OperatorSettings) -> tuple[Problem, ...]:
 
 
 def _check_name(tool: Tool) -> tuple[Problem, ...]:
-    if FUNCTION_NAME.match(tool.metadata.name):
+    if FUNCTION_NAME.fullmatch(tool.metadata.name):
         return ()
     message = "must have no dots, since models call the tool by this name"
     return (Problem("metadata.name", Reason.SPEC_INVALID, message),)

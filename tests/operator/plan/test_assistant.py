@@ -345,3 +345,11 @@ def test_an_old_blueprint_goes_when_nothing_names_it() -> None:
     assert plan_assistant(changed).prune == ()
     unused = replace(changed, blueprints_in_use=frozenset())
     assert [key.name for key in plan_assistant(unused).prune] == [key_of(old).name]
+
+
+def test_a_name_that_no_service_can_have_is_refused() -> None:
+    """Files that no API server has seen are held to the same rule."""
+    for name in ("a" * 41, "1st", "a.b", "A"):
+        plan = plan_assistant(make_world(make_assistant(name)))
+        assert conditions_of(plan)["Accepted"].reason == "SpecInvalid"
+        assert plan.children == ()
