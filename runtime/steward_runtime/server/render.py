@@ -10,7 +10,7 @@ from typing import Any, Final
 
 import orjson
 
-from steward_runtime.tasks.requests import ConversationView, TaskView
+from steward_runtime.tasks.requests import ConversationView, StepType, TaskStep, TaskView
 from steward_runtime.turn.messages import Message, Recalled, ToolCall, Usage
 from steward_runtime.turn.state import Outcome, TaskStatus
 
@@ -128,6 +128,7 @@ def render_task(view: TaskView, assistant: str, error: dict[str, Any] | None) ->
         "conversation": view.conversation_id,
         "created": view.accepted_at_ms // 1_000,
         "ended": None if view.ended_at_ms is None else view.ended_at_ms // 1_000,
+        "steps": [_render_step(step) for step in view.steps],
         "completion": None,
         "error": error,
     }
@@ -135,6 +136,13 @@ def render_task(view: TaskView, assistant: str, error: dict[str, Any] | None) ->
         head = ReplyHead(view.task_id, view.accepted_at_ms // 1_000, assistant)
         document["completion"] = build_completion(head, view.outcome)
     return orjson.dumps(document)
+
+
+def _render_step(step: TaskStep) -> dict[str, Any]:
+    document: dict[str, Any] = {"type": step.type.value, "status": step.status.value}
+    if step.type is StepType.RECALL:
+        return {**document, "records": list(step.records)}
+    return {**document, "tool": step.tool, "reason": step.reason or None}
 
 
 def render_conversation(view: ConversationView) -> bytes:

@@ -11,11 +11,23 @@ from steward_runtime.journal.journal import StepLog
 from steward_runtime.storage.connection import Connection
 from steward_runtime.storage.database import Database
 from steward_runtime.tasks.conversations import Conversations
-from steward_runtime.tasks.requests import ConversationView, TaskView, TurnRequest
+from steward_runtime.tasks.requests import (
+    ConversationView,
+    StepType,
+    TaskStep,
+    TaskView,
+    TurnRequest,
+)
 from steward_runtime.tasks.rows import TaskRow, find_retried, find_task
 from steward_runtime.turn.apply import fold
 from steward_runtime.turn.messages import Caller, Message
-from steward_runtime.turn.state import Outcome, TaskStatus, TurnState, read_outcome
+from steward_runtime.turn.state import (
+    CallStatus,
+    Outcome,
+    TaskStatus,
+    TurnState,
+    read_outcome,
+)
 
 RETRY_WINDOW_SECONDS: Final = 600
 """How long after a request its retry attaches: the openai client's default timeout."""
@@ -59,10 +71,12 @@ class Queries:
     async def view_row(self, row: TaskRow) -> TaskView:
         """Return the view of a row."""
         outcome = Outcome(TaskStatus(row.status), reason=row.reason)
-        if row.ended_at_ms is not None:
-            outcome = await self._read_outcome(row, outcome)
+        steps: tuple[TaskStep, ...] = ()
+        state = None if row.ended_at_ms is None else await self._read_state(row)
+        if state is not None:
+            outcome, steps = read_outcome(state), list_steps(state)
         return TaskView(
-            row.task_id, row.conversation_id, row.accepted_at_ms, row.ended_at_ms, outcome
+            row.task_id, row.conversation_id, row.accepted_at_ms, row.ended_at_ms, outcome, steps
         )
 
     async def view_conversation(
@@ -123,11 +137,30 @@ class Queries:
         content = "\0".join(parts).encode() + b"\0" + request.body_digest
         return self._keyring.keyed_digest("retry", content)
 
-    async def _read_outcome(self, row: TaskRow, fallback: Outcome) -> Outcome:
-        """Fold the journal of an ended task; only its status is left once its key is gone."""
+    async def _read_state(self, row: TaskRow) -> TurnState | None:
+        """Fold the journal of an ended task; None once its key is gone."""
         try:
             entries = await self._journal.read(row.task_id)
         except DataKeyDestroyed:
-            return fallback
-        state = fold(TurnState(row.task_id), (entry.event for entry in entries))
-        return read_outcome(state)
+            return None
+        return fold(TurnState(row.task_id), (entry.event for entry in entries))
+
+
+def list_steps(state: TurnState) -> tuple[TaskStep, ...]:
+    """Return what was done in a turn: recall, then the calls of the assistant's own tools."""
+    recalls = (
+        ()
+        if state.recalled is None
+        else (
+            TaskStep(
+                StepType.RECALL,
+                CallStatus.RESOLVED,
+                records=tuple(record.record_id for record in state.recalled),
+            ),
+        )
+    )
+    calls = (call for exchange in state.exchanges for call in exchange.calls if not call.is_client)
+    return (
+        *recalls,
+        *(TaskStep(StepType.TOOL, call.status, call.call.tool, call.reason) for call in calls),
+    )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from enum import StrEnum
 
 from steward_runtime.tasks.conversations import StoredMessage
 from steward_runtime.turn.messages import (
@@ -12,7 +13,7 @@ from steward_runtime.turn.messages import (
     ModelOptions,
     ToolOffer,
 )
-from steward_runtime.turn.state import Outcome
+from steward_runtime.turn.state import CallStatus, Outcome
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +39,32 @@ class TurnRequest:
     is_retry: bool = False
 
 
+class StepType(StrEnum):
+    """What a step of a task was."""
+
+    RECALL = "Recall"
+    TOOL = "Tool"
+
+
+@dataclass(frozen=True, slots=True)
+class TaskStep:
+    """One step of a task in the journal: that it happened, never what was said.
+
+    Attributes:
+        type: what it was.
+        status: how far it came.
+        tool: name of the tool, or empty.
+        reason: why there is no result, or empty.
+        records: ids of the records of memory that were put before the model.
+    """
+
+    type: StepType
+    status: CallStatus
+    tool: str = ""
+    reason: str = ""
+    records: tuple[str, ...] = ()
+
+
 @dataclass(frozen=True, slots=True)
 class TaskView:
     """A task as its owner sees it.
@@ -48,6 +75,7 @@ class TaskView:
         accepted_at_ms: when it was accepted.
         ended_at_ms: when it ended, or None.
         outcome: where it stands, and the reply if there is one.
+        steps: what was done for it, once it has ended and while its journal can be read.
     """
 
     task_id: str
@@ -55,6 +83,7 @@ class TaskView:
     accepted_at_ms: int
     ended_at_ms: int | None
     outcome: Outcome
+    steps: tuple[TaskStep, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
