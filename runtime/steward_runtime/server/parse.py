@@ -187,7 +187,7 @@ def _to_milli(value: float | None) -> int | None:
 
 
 def _render_choice(choice: str | NamedTool | None) -> str | None:
-    if choice in {None, "auto"}:
+    if choice is None or choice == "auto":
         return None
     document = choice.model_dump() if isinstance(choice, NamedTool) else choice
     return orjson.dumps(document).decode()
