@@ -28,12 +28,12 @@ HERE = Path(__file__).parent
 ROOT = HERE.parent
 sys.path.insert(0, str(ROOT / "tests" / "equipment"))
 
-from steward_cli.render import render_directory  # noqa: E402
-from steward_lab.control_plane import ControlPlane  # noqa: E402
-from steward_lab.kubelet import Kubelet  # noqa: E402
-from steward_lab.processes import ChildProcess  # noqa: E402
-from steward_operator_lab import samples  # noqa: E402
-from steward_operator_lab.operating import OperatorProcess  # noqa: E402
+from steward_cli.render import render_directory  # noqa: E402 - found by the path above
+from steward_lab.control_plane import ControlPlane  # noqa: E402 - found by the path above
+from steward_lab.kubelet import Kubelet  # noqa: E402 - found by the path above
+from steward_lab.processes import ChildProcess  # noqa: E402 - found by the path above
+from steward_operator_lab import samples  # noqa: E402 - found by the path above
+from steward_operator_lab.operating import OperatorProcess  # noqa: E402 - found by the path above
 
 Manifest = dict[str, Any]
 

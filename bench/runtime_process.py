@@ -159,7 +159,7 @@ def start_runtime(folder: Path, model_url: str) -> Iterator[RuntimeProcess]:
     command += ["--host", "127.0.0.1", "--port", str(port)]
     command += ["--admin-port", str(free_port()), "--metrics-port", str(free_port())]
     with (folder / "runtime.log").open("wb") as log:
-        process = subprocess.Popen(command, stdout=log, stderr=log)  # noqa: S603
+        process = subprocess.Popen(command, stdout=log, stderr=log)  # noqa: S603 - our own command
     url = f"http://127.0.0.1:{port}"
     try:
         wait_until_ready(url, process)
@@ -180,7 +180,7 @@ def wait_until_ready(url: str, process: subprocess.Popen[bytes]) -> None:
         if process.poll() is not None:
             raise RuntimeError(f"the runtime ended with {process.returncode}; see runtime.log")
         try:
-            with urllib.request.urlopen(f"{url}/readyz", timeout=1):  # noqa: S310
+            with urllib.request.urlopen(f"{url}/readyz", timeout=1):  # noqa: S310 - loopback
                 return
         except (urllib.error.URLError, OSError):
             time.sleep(0.01)

@@ -35,7 +35,7 @@ START_FIGURES = ("cpu_ms", "rss_mb")
 
 def run_json(*command: str) -> Round:
     """Run a command and parse its last line of output."""
-    done = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603
+    done = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603 - our own command
     if done.returncode != 0:
         raise RuntimeError(f"{command[1]} {command[2]} failed:\n{done.stderr[-2000:]}")
     measured: Round = json.loads(done.stdout.strip().splitlines()[-1])
@@ -46,7 +46,7 @@ def run_json(*command: str) -> Round:
 def start_model(peers_python: str) -> Iterator[str]:
     """Run the scripted model endpoint; yield its base URL."""
     port = free_port()
-    process = subprocess.Popen([peers_python, str(HERE / "mock_model.py"), str(port)])  # noqa: S603
+    process = subprocess.Popen([peers_python, str(HERE / "mock_model.py"), str(port)])  # noqa: S603 - our own command
     try:
         time.sleep(2)
         yield f"http://127.0.0.1:{port}/v1"

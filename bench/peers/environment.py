@@ -24,8 +24,8 @@ def find_peers_python() -> str:
     python = str(folder / "bin" / "python")
     if not (folder / "complete").exists():
         print("installing the peers (once)", file=sys.stderr)
-        subprocess.run([sys.executable, "-m", "venv", str(folder)], check=True)  # noqa: S603
+        subprocess.run([sys.executable, "-m", "venv", str(folder)], check=True)  # noqa: S603 - our own command
         install = [python, "-m", "pip", "install", "--quiet", "--require-hashes", "-r"]
-        subprocess.run([*install, str(REQUIREMENTS)], check=True)  # noqa: S603
+        subprocess.run([*install, str(REQUIREMENTS)], check=True)  # noqa: S603 - our own command
         (folder / "complete").touch()
     return python

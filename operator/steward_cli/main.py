@@ -57,6 +57,17 @@ def init(
 
 
 @app.command()
+def render(
+    path: ManifestsArgument = Path(),
+    output: Annotated[str, typer.Option("--output", "-o", help="yaml or json.")] = "yaml",
+) -> None:
+    """Print what the operator would make of manifests: the children, offline."""
+    from steward_cli.render import run_render
+
+    raise typer.Exit(run_render(path, output))
+
+
+@app.command()
 def version(output: OutputOption = OutputFormat.TEXT) -> None:
     """Print the versions of this program and of the API."""
     from importlib import metadata

@@ -8,6 +8,7 @@ import re
 import tokenize
 from collections.abc import Iterator
 
+from steward_house.reporting import expect_none
 from steward_house.sources import Module, gather_modules
 
 ROOM_LINES_MIN, ROOM_LINES_MAX = 3, 10
@@ -24,7 +25,7 @@ def comments_of(module: Module) -> Iterator[tuple[int, str]]:
 
 def test_every_module_says_what_it_is() -> None:
     """The docstring of a module is the first thing a reader sees."""
-    assert [m.place for m in gather_modules() if not ast.get_docstring(m.tree)] == []
+    expect_none([m.place for m in gather_modules() if not ast.get_docstring(m.tree)])
 
 
 def test_every_room_states_its_law() -> None:
@@ -39,7 +40,7 @@ def test_every_room_states_its_law() -> None:
         for place, lines in lengths.items()
         if not ROOM_LINES_MIN <= lines <= ROOM_LINES_MAX
     }
-    assert outside == {}
+    expect_none(outside)
 
 
 def test_every_public_class_and_function_has_a_docstring() -> None:
@@ -52,7 +53,7 @@ def test_every_public_class_and_function_has_a_docstring() -> None:
         and not node.name.startswith("_")
         and not ast.get_docstring(node)
     ]
-    assert bare == []
+    expect_none(bare)
 
 
 def test_every_exception_from_a_rule_has_code_and_reason() -> None:
@@ -68,4 +69,4 @@ def test_every_exception_from_a_rule_has_code_and_reason() -> None:
             above = lines[number - 2].strip() if number > 1 else ""
             if found and not found["reason"].strip(" -#") and not above.startswith("#"):
                 unexplained.append(place)
-    assert unexplained == []
+    expect_none(unexplained)

@@ -7,6 +7,7 @@ import re
 
 import pytest
 
+from steward_house.reporting import expect_none
 from steward_house.sources import PACKAGE_ROOTS, ROOT, gather_files, gather_modules
 
 BARE_FOLDERS = (*PACKAGE_ROOTS, "charts", "examples", "bench")
@@ -23,14 +24,14 @@ def words_of(name: str) -> set[str]:
 def test_folders_above_packages_hold_no_init() -> None:
     """With an `__init__.py`, `operator/` would shadow the standard library."""
     stray = [ROOT / folder / "__init__.py" for folder in BARE_FOLDERS]
-    assert [path for path in stray if path.exists()] == []
+    expect_none([path for path in stray if path.exists()])
 
 
 def test_tests_hold_no_init_outside_equipment() -> None:
     """A package `tests.operator` breaks collection; only importable equipment is a package."""
     places = [path.relative_to(ROOT).parts for path in gather_files() if path.name == "__init__.py"]
     stray = [parts for parts in places if parts[0] == "tests" and parts[1] != "equipment"]
-    assert stray == []
+    expect_none(stray)
     assert ("tests", "equipment", "__init__.py") not in places
 
 
@@ -38,7 +39,7 @@ def test_every_folder_of_a_package_is_a_package() -> None:
     """A folder without `__init__.py` would import by accident and miss its docstring."""
     folders = {m.path.parent for m in gather_modules() if m.place.startswith(PACKAGE_ROOTS)}
     bare = {ROOT / root for root in PACKAGE_ROOTS}
-    assert sorted(str(f) for f in folders - bare if not (f / "__init__.py").is_file()) == []
+    expect_none(sorted(str(f) for f in folders - bare if not (f / "__init__.py").is_file()))
 
 
 def test_packages_are_at_most_two_folders_deep() -> None:
@@ -48,13 +49,13 @@ def test_packages_are_at_most_two_folders_deep() -> None:
         for module in gather_modules()
         if module.place.startswith(PACKAGE_ROOTS) and len(module.place.split("/")) > 4
     ]
-    assert deep == []
+    expect_none(deep)
 
 
 def test_no_file_is_named_after_nothing() -> None:
     """A file called utils or helpers says nothing about what it holds."""
     vague = [path.name for path in gather_files() if words_of(path.stem) & BANNED_NAMES]
-    assert vague == []
+    expect_none(vague)
 
 
 def test_nothing_defined_is_named_after_nothing() -> None:
@@ -66,7 +67,7 @@ def test_nothing_defined_is_named_after_nothing() -> None:
         if isinstance(node, ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef)
         and words_of(node.name) & {"utils", "util", "helpers", "helper", "misc"}
     ]
-    assert vague == []
+    expect_none(vague)
 
 
 @pytest.mark.parametrize("name", ["operator", "queue", "types", "logging"])

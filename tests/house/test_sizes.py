@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from steward_house.reporting import expect_none
 from steward_house.sources import Function, gather_modules
 
 MODULE_LINES_MAX = 400
@@ -16,7 +17,7 @@ def lines_of(function: Function) -> int:
 def test_no_module_is_longer_than_the_limit() -> None:
     """A module of more than 400 lines holds more than one idea."""
     sizes = {module.place: len(module.text.splitlines()) for module in gather_modules()}
-    assert {place: size for place, size in sizes.items() if size > MODULE_LINES_MAX} == {}
+    expect_none({place: size for place, size in sizes.items() if size > MODULE_LINES_MAX})
 
 
 def test_no_function_is_longer_than_the_limit() -> None:
@@ -26,4 +27,4 @@ def test_no_function_is_longer_than_the_limit() -> None:
         for module in gather_modules()
         for function in module.functions()
     }
-    assert {place: size for place, size in sizes.items() if size > FUNCTION_LINES_MAX} == {}
+    expect_none({place: size for place, size in sizes.items() if size > FUNCTION_LINES_MAX})
