@@ -40,7 +40,7 @@ ci: setup
 	@$(BIN)/python .ci/stages.py ci
 
 golden: setup ## write the expected renderings of the examples anew
-	@STEWARD_GOLDEN=write $(BIN)/pytest --quiet tests/golden
+	@STEWARD_UPDATE_GOLDEN=1 $(BIN)/pytest --quiet tests/golden
 
 crds: setup ## write crds/manifests from the models
 	@$(BIN)/python -m steward_api.manifest crds/manifests

@@ -8,8 +8,10 @@ from pathlib import Path
 
 import pytest
 import yaml
+from typer.testing import CliRunner
 
 from steward_cli.errors import InputError
+from steward_cli.main import app
 from steward_cli.render import render_directory, run_render
 
 EXAMPLE = Path(__file__).resolve().parents[2] / "examples" / "01-helpdesk"
@@ -111,3 +113,10 @@ def test_an_unknown_output_is_refused() -> None:
     """The message names those that are known."""
     with pytest.raises(InputError, match="json or yaml"):
         render_directory(EXAMPLE, "toml")
+
+
+def test_the_command_prints_what_the_function_returns() -> None:
+    """`steward render FOLDER -o json` is the same text."""
+    result = CliRunner().invoke(app, ["render", str(EXAMPLE), "-o", "json"])
+    assert result.exit_code == 0
+    assert result.stdout == render_directory(EXAMPLE, "json")
