@@ -1,7 +1,8 @@
 """`steward validate`: are these files what a cluster would accept, and do they fit together?
 
-Shape and CEL rules come from the generated schemas, so the answer is the API server's. Every
-fault is reported with file, line and field.
+Shape and CEL rules come from the generated schemas, so that part of the answer is the API
+server's; what the operator would say of the objects comes from its own plan. Every fault is
+reported with file, line and field.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from steward_api.schema import Schema, build_schema
 from steward_api.shape import check_shape, fill_defaults, render_path, suggest
 from steward_api.v1alpha1 import KINDS
 from steward_cli.errors import ExitCode, InputError, MissingExtraError
+from steward_cli.judgement import check_assistants, check_objects
 from steward_cli.manifests import Document, Fault, load_folder
 from steward_cli.output import OutputFormat, write_error, write_json, write_line
 from steward_cli.rules import check_rules
@@ -81,7 +83,7 @@ def check_path(path: Path) -> Verdict:
 
 
 def check_documents(documents: Sequence[Document]) -> tuple[Fault, ...]:
-    """Return every fault of documents of our group: shape, references and rules.
+    """Return every fault of documents of our group: shape, references, rules, plan.
 
     Raises:
         MissingExtraError: if nothing else is wrong and the rules can't be evaluated.
@@ -94,12 +96,15 @@ def check_documents(documents: Sequence[Document]) -> tuple[Fault, ...]:
         if not shape and document.object is not None:
             shaped.append(document)
     found.extend(_check_references(documents))
+    found.extend(check_objects(shaped))
     try:
         for document in shaped:
             found.extend(_check_rules(document))
     except MissingExtraError:
         if not found:
             raise
+    if not found:
+        found.extend(check_assistants(shaped))
     return tuple(found)
 
 

