@@ -54,7 +54,8 @@ async def test_functions_that_wait_together_share_one_commit(database: Database)
     await asyncio.to_thread(entered.wait, 10)
     commits, writes = database.commits, database.writes
     waiting = [
-        asyncio.create_task(database.write(lambda c, n=n: _insert(c, n))) for n in range(100)
+        asyncio.create_task(database.write(partial(_insert, number=number)))
+        for number in range(100)
     ]
     await asyncio.sleep(0)  # lets every task submit its function
     gate.set()
