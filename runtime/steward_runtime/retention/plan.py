@@ -107,7 +107,7 @@ def plan_purge(
         windows: windows and holds in force.
         trigger: why the run happens; for a deleted assistant every record is due, in use or not.
         now_ms: the time that windows are measured to.
-        records_max: records that one run deletes at most.
+        records_max: records that one run deletes at most, at least 1.
     """
     held = {hold.data_class for hold in windows.holds}
     due: Counter[DataClass] = Counter()

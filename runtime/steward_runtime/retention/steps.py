@@ -59,6 +59,7 @@ class Workshop:
         stores: every store of the assistant.
         scanner: searches the bytes.
         windows: returns the newest windows and holds.
+        rows_max: rows that one run deletes at most.
     """
 
     database: Database
@@ -66,6 +67,7 @@ class Workshop:
     stores: tuple[PurgeStore, ...]
     scanner: Scanner
     windows: Callable[[], Windows]
+    rows_max: int = ROWS_MAX
 
 
 def resolve(shop: Workshop, run: Run, windows: Windows, now_ms: int) -> PurgePlan:
@@ -272,7 +274,7 @@ def _gather_items(
     total = 0
     for record in plan.delete:
         count = rows[record.store].get(record.record_id, 0)
-        if items and total + count > ROWS_MAX:
+        if items and total + count > shop.rows_max:
             break
         items.append(Item(record.data_class, record.store, record.record_id, count))
         total += count

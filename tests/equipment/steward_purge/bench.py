@@ -77,6 +77,9 @@ class PurgeBench:
         cache: open scopes of memory.
         wrap_stores: puts doubles around the real stores.
         observer: hears of every step.
+        logs: where logs lie.
+        temporary: where temporary files lie.
+        rows_max: rows that one run deletes at most.
     """
 
     directory: Path
@@ -89,6 +92,7 @@ class PurgeBench:
     observer: StepObserver | None = None
     logs: tuple[Path, ...] = ()
     temporary: tuple[Path, ...] = ()
+    rows_max: int = 20_000
 
     def build(self) -> Purge:
         """Return a purge as the wiring makes it."""
@@ -98,6 +102,7 @@ class PurgeBench:
             stores=self.wrap_stores(build_stores(self.cache.clear)),
             scanner=ProcessScanner(Places(self.directory, self.temporary, self.logs)),
             windows=lambda: self.windows,
+            rows_max=self.rows_max,
         )
         signing_key = SigningKey(RUNTIME_KEY)
         identity = Identity(

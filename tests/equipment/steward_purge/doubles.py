@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import signal
 from collections.abc import Iterator, Sequence
@@ -28,8 +29,8 @@ class _PlainCipher:
     """Encrypts nothing; has the shape of AESGCM."""
 
     def encrypt(self, _nonce: bytes, data: bytes, _bound: bytes) -> bytes:
-        """Return the data with room for a tag."""
-        return data + bytes(16)
+        """Return the data with a tag that is like no other bytes."""
+        return data + hashlib.sha256(data).digest()[:16]
 
     def decrypt(self, _nonce: bytes, data: bytes, _bound: bytes) -> bytes:
         """Return the data without the tag."""
