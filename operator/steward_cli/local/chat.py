@@ -43,9 +43,9 @@ class Answer:
 
 
 class Conversation:
-    """One conversation after another with one assistant, as one subject."""
+    """One conversation after another with one assistant, as one subject or as nobody."""
 
-    def __init__(self, client: httpx.Client, model: str, subject: str) -> None:
+    def __init__(self, client: httpx.Client, model: str, subject: str | None) -> None:
         self.id: str | None = None
         self._client = client
         self._model = model
@@ -61,7 +61,7 @@ class Conversation:
         Raises:
             ChatFailed: if the assistant refuses, fails or cannot be reached.
         """
-        headers = {SUBJECT_HEADER: self._subject}
+        headers = {} if self._subject is None else {SUBJECT_HEADER: self._subject}
         if self.id is not None:
             headers[CONVERSATION_HEADER] = self.id
         body = {
