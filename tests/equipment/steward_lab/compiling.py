@@ -10,6 +10,7 @@ from pathlib import Path
 
 from steward_lab.errors import BuildError
 from steward_lab.pins import KUBERNETES_MODULE, Target, parse_module_version
+from steward_lab.processes import build_launch_command, write_launch_specification
 from steward_lab.toolchain import Report, Toolchain
 
 REPORT_SECONDS = 10.0
@@ -43,10 +44,14 @@ def compile_target(go: Toolchain, target: Target, directory: Path, report: Repor
     command += ["-o", str(output), target.package]
     if nice is not None:
         command = [nice, "-n", NICENESS, *command]
+    # By way of the launcher, so that a killed build does not go on compiling.
+    specification = directory / f"{target.name}.launch.json"
+    write_launch_specification(
+        specification, command, environment=go.environment(), directory=str(target.folder)
+    )
     with log_path.open("wb") as log:
-        process = subprocess.Popen(
-            command, cwd=target.folder, env=go.environment(), stdout=log, stderr=log
-        )
+        launch = build_launch_command(specification)
+        process = subprocess.Popen(launch, stdout=log, stderr=log)
         try:
             _wait_reporting(process, log_path, f"{target.name}: {{}} of at most {total}", report)
         finally:
@@ -57,6 +62,7 @@ def compile_target(go: Toolchain, target: Target, directory: Path, report: Repor
         tail = "\n".join(log_path.read_text(encoding="utf-8").splitlines()[-20:])
         raise BuildError(f"building {target.name} with {go.version} failed:\n{tail}")
     log_path.unlink()
+    specification.unlink()
     report(f"{target.name}: built, {output.stat().st_size // 2**20} MB")
 
 

@@ -92,12 +92,18 @@ class Kubelet(contextlib.AbstractContextManager["Kubelet"]):
         self._thread = threading.Thread(target=self._run, name="lab-kubelet", daemon=True)
         self._thread.start()
         is_up = self._started.wait(START_SECONDS)
-        if self._failure is not None or not is_up:
+        if not is_up:
             self.stop()
-            raise StartError("the kubelet did not start") from self._failure
+            raise StartError(f"the kubelet did not start within {START_SECONDS} s")
+        if self._failure is not None:
+            self.stop()
 
     def stop(self) -> None:
-        """Stops the thread and everything that it runs; logs stay with the control plane's."""
+        """Stops the thread and everything that it runs; logs stay with the control plane's.
+
+        Raises:
+            StartError: It had ended before, by a fault of its own.
+        """
         if self._loop is not None and self._stopping is not None and not self._loop.is_closed():
             with contextlib.suppress(RuntimeError):
                 self._loop.call_soon_threadsafe(self._stopping.set)
@@ -105,6 +111,8 @@ class Kubelet(contextlib.AbstractContextManager["Kubelet"]):
             self._thread.join()
         for name in ("claims", "hosts", "pods"):
             shutil.rmtree(self.directory / name, ignore_errors=True)
+        if self._failure is not None:
+            raise StartError(f"the kubelet failed: {self._failure}") from self._failure
 
     def add_rule(self, rule: Rule) -> None:
         """Adds a rule, which goes before all older ones, also for Pods that are there already."""
