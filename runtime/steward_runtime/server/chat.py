@@ -12,6 +12,7 @@ from steward_runtime.errors import StewardError
 from steward_runtime.limits.queue import Ticket
 from steward_runtime.server.admission import RateView
 from steward_runtime.server.body import ClientGone, read_body
+from steward_runtime.server.door import SPAN_KEY, TASK_KEY
 from steward_runtime.server.errors import (
     build_error_response,
     build_failure,
@@ -69,7 +70,9 @@ class ChatEndpoint:
         )
         parent = parse_traceparent(_find_header(scope["headers"], HEADER.encode()))
         with parts.tracer.open_span(self._start, parent) as span:
+            scope[SPAN_KEY] = span.context
             live, ticket = await self._accept(request, receive)
+            scope[TASK_KEY] = live.task_id
             try:
                 span.set_attribute(Attribute.TASK_ID, live.task_id)
                 span.set_attribute(Attribute.CONVERSATION_ID, live.conversation_id)
@@ -93,6 +96,7 @@ class ChatEndpoint:
             first = await parts.turns.attach(request)
             if first is not None:
                 return first, None
+        parts.check_leave()
         ticket = await self._enter(request.caller.owner, receive)
         try:
             return await parts.turns.start(request), ticket

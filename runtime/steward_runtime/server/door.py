@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import re
 from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from typing import Final
 
 from starlette.routing import BaseRoute, Router
@@ -15,6 +16,7 @@ from steward_runtime.server.body import ClientGone
 from steward_runtime.server.errors import build_error_response, resolve_error
 from steward_runtime.server.ports import Meter
 from steward_runtime.telemetry.names import LogField
+from steward_runtime.telemetry.spans import entered
 
 SILENT_ROUTES: Final = frozenset({"/livez", "/readyz", "/healthz", "/metrics"})
 """Asked every few seconds: counted, not logged."""
@@ -26,6 +28,9 @@ _ROUTES: Final = re.compile(
 )
 CLIENT_GONE_STATUS: Final = 499
 """nginx's number for a client that left before the answer; used in metrics only."""
+SPAN_KEY: Final = "steward.span"
+TASK_KEY: Final = "steward.task"
+"""Where a handler leaves the span and the task of a request, for the log line about it."""
 _log = logging.getLogger(__name__)
 
 
@@ -77,16 +82,18 @@ class Door:
     def _note(self, scope: Scope, status: int, seconds: float) -> None:
         route = name_route(scope["path"])
         self._meter.record_request(route, status, seconds)
-        if route not in SILENT_ROUTES:
-            _log.info(
-                "RequestServed",
-                extra={
-                    LogField.ROUTE.value: route,
-                    LogField.METHOD.value: scope["method"],
-                    LogField.STATUS.value: status,
-                    LogField.SECONDS.value: round(seconds, 4),
-                },
-            )
+        if route in SILENT_ROUTES:
+            return
+        extra = {
+            LogField.ROUTE.value: route,
+            LogField.METHOD.value: scope["method"],
+            LogField.STATUS.value: status,
+            LogField.SECONDS.value: round(seconds, 4),
+            LogField.TASK.value: scope.get(TASK_KEY),
+        }
+        span = scope.get(SPAN_KEY)
+        with nullcontext() if span is None else entered(span):
+            _log.info("RequestServed", extra=extra)
 
 
 def name_route(path: str) -> str:

@@ -4,14 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Final
 
 from starlette.types import Scope
 
+from steward_api.blueprint import Denial
+from steward_runtime.errors import PolicyMissing
 from steward_runtime.server.admission import Admission, RateLimiter
 from steward_runtime.server.auth import Keys
 from steward_runtime.server.ports import Memories, Meter, Turns
 from steward_runtime.telemetry.spans import Tracer
 from steward_runtime.turn.messages import Caller
+
+DENIAL_RETRY_SECONDS: Final = 60
+"""The kubelet shows a changed ConfigMap after about a minute, so trying sooner is no use."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +36,7 @@ class PublicParts:
 
     Attributes:
         identity: who serves.
+        denial: why no new work is taken at present; None while it is.
         keys: who may ask.
         pseudonym: turns (kind, raw name) into what is stored.
         turns: the driver.
@@ -45,6 +52,7 @@ class PublicParts:
     """
 
     identity: Identity
+    denial: Callable[[], Denial | None]
     keys: Keys
     pseudonym: Callable[[str, str], str]
     turns: Turns
@@ -57,6 +65,20 @@ class PublicParts:
     request_bytes: int
     queue_seconds: float
     heartbeat_seconds: float = 10.0
+
+    def check_leave(self) -> None:
+        """Let new work through.
+
+        Raises:
+            PolicyMissing: while a policy that the Assistant refers to is missing.
+        """
+        denial = self.denial()
+        if denial is not None:
+            raise PolicyMissing(
+                f"This assistant takes no new requests: {denial.message}. Its operator must mend "
+                "that.",
+                retry_after_seconds=DENIAL_RETRY_SECONDS,
+            )
 
     def resolve_caller(self, scope: Scope) -> tuple[str, Caller]:
         """Return the key id and the pseudonyms of who sent a request.

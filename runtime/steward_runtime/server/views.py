@@ -93,6 +93,7 @@ class Views:
         """POST /v1/memories; a repeated Idempotency-Key writes once."""
         key_id, caller = self._parts.resolve_caller(request.scope)
         self._parts.rates.spend(key_id)
+        self._parts.check_leave()
         content = await read_body(request.scope, request.receive, self._parts.request_bytes)
         body = parse_memory(content)
         key = request.headers.get(IDEMPOTENCY_HEADER)

@@ -4,7 +4,14 @@ from __future__ import annotations
 
 from typing import Final
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from prometheus_client import (
+    CollectorRegistry,
+    Counter,
+    Gauge,
+    Histogram,
+    disable_created_metrics,
+    generate_latest,
+)
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
 
 from steward_runtime.telemetry.names import Metric, MetricLabel
@@ -19,6 +26,7 @@ class Metrics:
 
     def __init__(self) -> None:
         """Register every metric of `names.Metric`."""
+        disable_created_metrics()  # type: ignore[no-untyped-call] # twice the series for nothing
         self.registry = CollectorRegistry()
         self._requests = self._count(Metric.REQUESTS, "HTTP requests by route and status")
         self._request_seconds = self._observe(Metric.REQUEST_SECONDS, "Duration of HTTP requests")

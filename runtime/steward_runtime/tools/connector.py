@@ -113,13 +113,18 @@ def check_address_is_usable(host: str) -> bool:
     return not (address.is_link_local or address.is_multicast or address.is_unspecified)
 
 
-def open_session(allowed: Iterable[Endpoint], *, reuse: bool = True) -> aiohttp.ClientSession:
-    """Return a session that reaches the given endpoints only, without cookies and proxies."""
+def open_session(
+    allowed: Iterable[Endpoint], *, reuse: bool = True, is_proxied: bool = False
+) -> aiohttp.ClientSession:
+    """Return a session that reaches the given endpoints only, without cookies.
+
+    With `is_proxied` requests go through the proxy that the environment names, if it names one.
+    """
     return aiohttp.ClientSession(
         connector=PinnedConnector(allowed, reuse=reuse),
         cookie_jar=aiohttp.DummyCookieJar(),
         auto_decompress=True,
-        trust_env=False,
+        trust_env=is_proxied,
         timeout=aiohttp.ClientTimeout(total=None),
         skip_auto_headers=("User-Agent",),
     )

@@ -1,0 +1,27 @@
+"""A real `steward-runtime serve` process for tests: files, keys, start, logs, stop.
+
+Test equipment, never shipped.
+"""
+
+from steward_serving.documents import (
+    LOOKUP_SCHEMA,
+    build_blueprint,
+    build_memory,
+    build_model,
+    build_segment,
+    build_tool,
+)
+from steward_serving.files import ConfigFiles
+from steward_serving.process import ServedRuntime, serve
+
+__all__ = [
+    "LOOKUP_SCHEMA",
+    "ConfigFiles",
+    "ServedRuntime",
+    "build_blueprint",
+    "build_memory",
+    "build_model",
+    "build_segment",
+    "build_tool",
+    "serve",
+]
