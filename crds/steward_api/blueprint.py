@@ -192,6 +192,15 @@ class TrustedKey(Frozen):
     """Raw 32 bytes, base64."""
 
 
+class Denial(Frozen):
+    """Why the runtime takes no new work at present, although the Blueprint could be served."""
+
+    reason: str
+    """CamelCase reason of the Assistant's condition, for example `RetentionPolicyMissing`."""
+    message: str
+    """A sentence for users, without content; the error's code is `PolicyMissing`."""
+
+
 class Trust(Frozen):
     """Who this runtime is and whose orders it takes: the content of `trust.json`, outside the
     digest.
@@ -203,6 +212,8 @@ class Trust(Frozen):
     uid: str
     """Uid of the Assistant: the audience of tokens."""
     operator_keys: tuple[TrustedKey, ...] = ()
+    denial: Denial | None = None
+    """Set while a policy that the Assistant refers to is missing. Purging goes on."""
 
 
 class ModelSubstitute(Frozen):

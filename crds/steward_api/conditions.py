@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from steward_api.blueprint import Denial
 from steward_api.meta import MESSAGE_LENGTH_MAX, Condition, ConditionStatus
 from steward_api.reasons import ConditionType, Reason
 
@@ -77,6 +78,15 @@ def ready(deployment: str) -> State:
 def not_ready(reason: Reason, message: str) -> State:
     """Nothing is served, because of `reason`."""
     return _false(ConditionType.READY, reason, message)
+
+
+def denied(denial: Denial) -> State:
+    """A Pod may run, but the runtime answers every new request with PolicyMissing."""
+    return _false(
+        ConditionType.READY,
+        Reason(denial.reason),
+        f"new requests are denied (PolicyMissing), and purging goes on: {denial.message}",
+    )
 
 
 def rolling_out(deployment: str) -> State:

@@ -12,7 +12,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Final
 
-from steward_api.blueprint import Bindings, Blueprint
+from steward_api.blueprint import Bindings, Blueprint, Denial
 from steward_runtime import config
 from steward_runtime.clock import Clock, Ids, RandomIds, SystemClock
 from steward_runtime.config import ConfigFolder
@@ -36,6 +36,7 @@ from steward_runtime.telemetry.names import LogField
 from steward_runtime.telemetry.observer import TaskObserver
 from steward_runtime.telemetry.spans import PlainTracer, Tracer
 from steward_runtime.tools.credentials import Credentials
+from steward_runtime.watched import Watched
 from steward_runtime.wiring_adapters import AdapterBuilder, AdapterTools
 
 DISTRIBUTION: Final = "steward-operator"
@@ -128,6 +129,9 @@ class Runtime:
         self._foundation = foundation
         self._settings = settings
         self._readiness = Readiness()
+        self._trust = Watched(
+            settings.config.trust, config.load_trust, foundation.clock.monotonic_seconds
+        )
         blueprint = foundation.documents.blueprint
         self._adapters = self._build_adapter_builder()
         embedder = None
@@ -219,6 +223,7 @@ class Runtime:
             identity=Identity(
                 blueprint.assistant, blueprint.owner, blueprint.digest, clock.now_ms() // 1_000
             ),
+            denial=self._find_denial,
             keys=Keys(
                 folder.api_key,
                 None if bound is None else folder.credentials / bound,
@@ -247,6 +252,9 @@ class Runtime:
             request_bytes=limits.request_bytes,
             queue_seconds=limits.turn_deadline_seconds,
         )
+
+    def _find_denial(self) -> Denial | None:
+        return self._trust.current().denial
 
 
 def find_version() -> str:

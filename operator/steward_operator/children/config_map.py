@@ -29,6 +29,7 @@ def build_trust_config_map(context: ChildContext) -> Manifest:
         assistant=context.name,
         uid=context.assistant.metadata.uid,
         operator_keys=tuple(sorted(context.operator_keys, key=lambda key: key.key_id)),
+        denial=context.denial,
     )
     document = trust.model_dump(mode="json", by_alias=True, exclude_none=True)
     return {

@@ -6,7 +6,7 @@ import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from steward_api.blueprint import Blueprint, TrustedKey
+from steward_api.blueprint import Blueprint, Denial, TrustedKey
 from steward_api.meta import API_VERSION
 from steward_api.v1alpha1 import Assistant
 from steward_operator import labels
@@ -32,6 +32,7 @@ class ChildContext:
     is_stopped: bool
     """True when suspended and no Pod of the Deployment is left: purging opens the volume itself."""
     operator_keys: tuple[TrustedKey, ...] = ()
+    denial: Denial | None = None
 
     @property
     def name(self) -> str:

@@ -16,6 +16,7 @@ from steward_api.reasons import Reason
 from steward_api.v1alpha1 import Assistant
 from steward_operator.plan.blueprint import check_size, compile_blueprint
 from steward_operator.plan.children import plan_children
+from steward_operator.plan.denial import decide_denial
 from steward_operator.plan.deployment_status import Rollout, resolve_rollout
 from steward_operator.plan.events import plan_events
 from steward_operator.plan.references import Resolved, resolve_references
@@ -43,6 +44,7 @@ def plan_assistant(world: World) -> Plan:
         serving=serving,
         secrets=secrets,
         rollout=rollout,
+        denial=decide_denial(resolved.fatal),
     )
     status = plan_status(world, findings)
     changed = render_changed_status(world, status)

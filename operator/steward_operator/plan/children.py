@@ -82,6 +82,7 @@ def _build_context(
         purge_interval_minutes=_resolve_interval(world, resolved),
         is_stopped=assistant.spec.suspend and (not rollout.exists or rollout.is_empty),
         operator_keys=world.operator_keys,
+        denial=findings.denial,
     )
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from steward_api import conditions as state
-from steward_api.blueprint import Blueprint
+from steward_api.blueprint import Blueprint, Denial
 from steward_api.conditions import Problem, State
 from steward_api.meta import ConditionStatus
 from steward_api.reasons import Reason
@@ -35,6 +35,8 @@ class Findings:
     secrets: SecretPlan | None
     """None where nothing is served."""
     rollout: Rollout
+    denial: Denial | None = None
+    """Why the runtime must take no new work."""
 
 
 def plan_status(world: World, findings: Findings) -> AssistantStatus:
@@ -97,6 +99,8 @@ def _obstacles(world: World, findings: Findings) -> Iterator[State]:
     if findings.serving is None:
         refused = state.not_accepted(findings.refused)
         yield state.not_ready(refused.reason, refused.message)
+    if findings.denial is not None:
+        yield state.denied(findings.denial)
     if findings.secrets is not None and findings.secrets.lost is not None:
         yield findings.secrets.lost
     if world.faults:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import httpx
 
+from steward_api.blueprint import Denial
 from steward_doors.turns import GENERATED_KEY, ScriptedMemories, ScriptedTurns
 from steward_runtime.clock import SystemClock
 from steward_runtime.limits.queue import Places
@@ -33,6 +34,7 @@ class Setting:
     request_bytes: int = 4_096
     heartbeat_seconds: float = 10.0
     queue_seconds: float = 10.0
+    denial: Denial | None = None
 
 
 @dataclass(frozen=True)
@@ -60,6 +62,7 @@ async def build_doors(folder: Path, setting: Setting) -> AsyncIterator[Doors]:
     )
     parts = PublicParts(
         identity=Identity("helpdesk", "team-a", "sha256:0", 1_700),
+        denial=lambda: setting.denial,
         keys=Keys(
             folder / "apiKey",
             folder / "bound",

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from steward_api.blueprint import BLUEPRINT_FILE
+import pytest
+
+from steward_api.blueprint import BLUEPRINT_FILE, TRUST_FILE, Trust
 from steward_api.meta import Condition, ConditionStatus
 from steward_operator.objects import ObjectKey, key_of
 from steward_operator.plan.assistant import plan_assistant
@@ -132,13 +134,55 @@ def test_a_broken_object_costs_one_status_and_one_event() -> None:
     assert cluster.writes == ["status", "event RetentionPolicyMissing"]
 
 
-def test_a_missing_policy_keeps_the_last_accepted_blueprint() -> None:
-    """A policy that disappears stalls the Assistant; what was accepted is served on."""
+def trust_of(plan: Plan) -> Trust:
+    """Return the planned trust document."""
+    for child in plan.children:
+        text = child.get("data", {}).get(TRUST_FILE)
+        if text is not None:
+            return Trust.model_validate_json(text)
+    raise AssertionError("no trust document is planned")
+
+
+@pytest.mark.parametrize(
+    ("kind", "name", "reason"),
+    [
+        ("MemoryPolicy", "notes", "MemoryPolicyMissing"),
+        ("RetentionPolicy", "short", "RetentionPolicyMissing"),
+    ],
+)
+def test_a_missing_policy_denies_new_work_and_purging_goes_on(
+    kind: str, name: str, reason: str
+) -> None:
+    """Only the trust document changes: the Blueprint, its Pod and the purge schedule stay."""
+    cluster, world = settled()
+    before = plan_assistant(world)
+    gone = without_object(world, kind, name)
+    plan = plan_assistant(gone)
+    changed = [key_of(child) for child in plan.children if child not in before.children]
+    assert [key.name for key in changed] == ["desk-trust"]
+    denial = trust_of(plan).denial
+    assert denial is not None
+    assert (denial.reason, name in denial.message) == (reason, True)
+    found = conditions_of(plan)
+    assert (found["Ready"].status, found["Ready"].reason) == (ConditionStatus.FALSE, reason)
+    assert found["Stalled"].status is ConditionStatus.TRUE
+    cluster.settle(gone)
+    assert trust_of(plan_assistant(cluster.settle(world))).denial is None
+
+
+def test_a_broken_policy_denies_nothing() -> None:
+    """A slip of the pen leaves the last accepted policy in force."""
+    _, world = settled()
+    plan = plan_assistant(with_object(world, Broken("RetentionPolicy", "short", "no windows")))
+    assert trust_of(plan).denial is None
+    assert conditions_of(plan)["Stalled"].status is ConditionStatus.TRUE
+
+
+def test_a_missing_reference_keeps_the_last_accepted_blueprint() -> None:
+    """An object that disappears stalls the Assistant; what was accepted is served on."""
     _, world = settled()
     before = plan_assistant(world)
     for kind, name, reason in (
-        ("MemoryPolicy", "notes", "MemoryPolicyMissing"),
-        ("RetentionPolicy", "short", "RetentionPolicyMissing"),
         ("Prompt", "greeting", "PromptMissing"),
         ("Model", "chat", "ModelMissing"),
     ):

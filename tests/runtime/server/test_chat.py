@@ -11,6 +11,7 @@ import httpx
 import orjson
 import pytest
 
+from steward_api.blueprint import Denial
 from steward_doors import Doors, Setting, build_doors, reply
 from steward_loopback import until
 from steward_runtime.errors import ConversationBusy, ShuttingDown, StorageFull
@@ -302,3 +303,24 @@ async def test_attaches_a_retry_without_taking_a_place(tmp_path: Path) -> None:
         answers = [await first, await second]
         assert {answer.headers["steward-task"] for answer in answers} == {"task_1"}
         assert len(doors.turns.requests) == 1
+
+
+async def test_a_missing_policy_denies_new_work_and_shows_what_is_done(tmp_path: Path) -> None:
+    """Chat and memory writes answer 503 PolicyMissing and reach no driver; reads go on."""
+    denial = Denial(reason="RetentionPolicyMissing", message="RetentionPolicy short is gone")
+    async with build_doors(tmp_path, Setting(denial=denial)) as doors:
+        for body in (BODY, STREAM):
+            response = await doors.client.post(PATH, json=body)
+            error = response.json()["error"]
+            assert (response.status_code, error["code"]) == (503, "PolicyMissing")
+            assert "RetentionPolicy short is gone" in error["message"]
+            assert int(response.headers["retry-after"]) > 1
+        memory = {"segment": "notes", "text": "x"}
+        subject = {"Steward-Subject": "alice"}
+        response = await doors.client.post("/v1/memories", json=memory, headers=subject)
+        assert response.json()["error"]["code"] == "PolicyMissing"
+        assert doors.turns.requests == []
+        assert (await doors.client.get("/v1/models")).status_code == 200
+        assert (await doors.client.get("/readyz")).status_code == 200
+        response = await doors.client.post(PATH, json=BODY, headers={"Authorization": "Bearer x"})
+        assert response.status_code == 401

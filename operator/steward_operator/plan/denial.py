@@ -1,0 +1,25 @@
+"""When a runtime must take no new work, although the last accepted Blueprint could be served.
+
+Whoever removes a policy that an assistant refers to takes away the leave that it worked under. A
+policy that is there and broken is a slip of the pen: the last accepted one stays in force.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Final
+
+from steward_api.blueprint import Denial
+from steward_api.conditions import Problem
+from steward_api.reasons import Reason
+
+DENYING: Final = frozenset({Reason.MEMORY_POLICY_MISSING, Reason.RETENTION_POLICY_MISSING})
+
+
+def decide_denial(problems: Iterable[Problem]) -> Denial | None:
+    """Return why new work is denied, or None; the first missing policy by field is named."""
+    missing = sorted(problem for problem in problems if problem.reason in DENYING)
+    if not missing:
+        return None
+    first = missing[0]
+    return Denial(reason=first.reason.value, message=first.message)
