@@ -12,7 +12,8 @@ from steward_operator.apply.outcome import NOTHING, OUTDATED, WRITTEN, Outcome
 from steward_operator.apply.refusals import Refusals
 from steward_operator.compare import has_drifted
 from steward_operator.errors import AbsentError, AlreadyThereError, ApiError, RejectedError
-from steward_operator.gather.child_cache import ChildCache, ChildKey, ChildRecord
+from steward_operator.gather.child_cache import ChildCache
+from steward_operator.gather.child_record import ChildKey, ChildRecord
 from steward_operator.kube.client import KubeClient
 from steward_operator.kube.resources import Resource, resource_of
 from steward_operator.names import FIELD_MANAGER
@@ -105,7 +106,7 @@ class ChildWriter:
         return await self._compare(wish, observed)
 
     async def _update(self, wish: Wish) -> Outcome:
-        observed = self._cache.take_full(wish.key)
+        observed = self._cache.take_whole(wish.key, wish.resource)
         # Fields can only be taken away with managedFields at hand, which the first list leaves out.
         if observed is None or read_mark(observed) != wish.digest:
             try:

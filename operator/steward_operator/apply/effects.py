@@ -10,7 +10,8 @@ from steward_operator.apply.keys import KeyWriter
 from steward_operator.apply.outcome import NOTHING, OUTDATED, WRITTEN, Outcome, merge_outcomes
 from steward_operator.apply.refusals import Refusals
 from steward_operator.errors import AbsentError, ApiError, OutdatedError
-from steward_operator.gather.child_cache import ChildCache, ChildKey
+from steward_operator.gather.child_cache import ChildCache
+from steward_operator.gather.child_record import ChildKey
 from steward_operator.gather.subject import Subject
 from steward_operator.kube.client import KubeClient
 from steward_operator.kube.resources import resource_by_kind

@@ -12,7 +12,8 @@ from steward_operator.apply.outcome import NOTHING, OUTDATED, WRITTEN, Outcome, 
 from steward_operator.apply.refusals import Refusals
 from steward_operator.errors import AbsentError, AlreadyThereError, ApiError, RejectedError
 from steward_operator.gather.anchors import AnchorStore, is_usable_anchor
-from steward_operator.gather.child_cache import ChildCache, key_of_child
+from steward_operator.gather.child_cache import ChildCache
+from steward_operator.gather.child_record import key_of_child
 from steward_operator.gather.probes import SecretProbes
 from steward_operator.gather.subject import Subject
 from steward_operator.kube.client import KubeClient

@@ -12,7 +12,7 @@ from steward_operator.errors import (
     OutdatedError,
     RejectedError,
 )
-from steward_operator.gather.child_cache import ChildKey
+from steward_operator.gather.child_record import ChildKey
 from steward_operator.objects import Manifest, key_of
 from steward_operator.plan.world import WriteFault
 

@@ -1,10 +1,17 @@
-"""Our own kinds as last seen: parsed, with an index of who depends on whom."""
+"""Our own kinds as last seen, with an index of who depends on whom.
+
+What many refer to is held parsed. Assistants, which are looked at alone, are held packed: 1 KB
+instead of 16.
+"""
 
 from __future__ import annotations
 
+import json
+import sys
+import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from typing import Any, Final, cast
+from typing import Any, Final, TypeAlias, cast
 
 from steward_api.meta import Status
 from steward_api.v1alpha1 import Assistant, MemoryPolicy
@@ -14,17 +21,24 @@ from steward_operator.plan.parsing import OwnObject, parse_object
 from steward_operator.plan.world import Broken
 
 ASSISTANT: Final = "Assistant"
+Content: TypeAlias = OwnObject | Broken
 
 
 @dataclass(frozen=True, slots=True)
 class Entry:
     """One object of ours as last seen."""
 
-    content: OwnObject | Broken
     uid: str
     resource_version: str
     generation: int
     is_terminating: bool
+    targets: tuple[Subject, ...]
+    """What it refers to."""
+    held: Content | bytes
+
+    def read(self) -> Content:
+        """Return the parsed object; `Broken` where it cannot be parsed."""
+        return parse_object(_unpack(self.held)) if isinstance(self.held, bytes) else self.held
 
 
 class OwnCache:
@@ -82,8 +96,8 @@ class OwnCache:
         found: dict[Subject, None] = {}
         open_ends = [subject]
         while open_ends:
-            end = open_ends.pop()
-            for target in _references(end, self._entries.get(end)):
+            entry = self._entries.get(open_ends.pop())
+            for target in entry.targets if entry else ():
                 if target not in found:
                     found[target] = None
                     open_ends.append(target)
@@ -104,10 +118,8 @@ class OwnCache:
         """Remember the status that we have just written, before the watch tells us of it."""
         known = self._entries.get(subject)
         if known is not None:
-            content = _with_status(known.content, status, resource_version)
-            self._entries[subject] = replace(
-                known, resource_version=resource_version, content=content
-            )
+            held = _with_status(known.held, status, resource_version)
+            self._entries[subject] = replace(known, resource_version=resource_version, held=held)
 
     def _put(self, subject: Subject, entry: Entry) -> None:
         known = self._entries.get(subject)
@@ -115,8 +127,8 @@ class OwnCache:
         self._link(subject, known, entry)
 
     def _link(self, subject: Subject, old: Entry | None, new: Entry | None) -> None:
-        before = frozenset(_references(subject, old))
-        after = frozenset(_references(subject, new))
+        before = frozenset(old.targets if old else ())
+        after = frozenset(new.targets if new else ())
         for target in before - after:
             holders = self._dependents.get(target, set())
             holders.discard(subject)
@@ -129,7 +141,12 @@ class OwnCache:
 def subject_of(manifest: Manifest) -> Subject:
     """Return the subject that a manifest of ours describes."""
     metadata = manifest["metadata"]
-    return Subject(manifest["kind"], metadata["namespace"], metadata["name"])
+    return build_subject(manifest["kind"], metadata["namespace"], metadata["name"])
+
+
+def build_subject(kind: str, namespace: str, name: str) -> Subject:
+    """Return a subject whose text is shared by all that name the same."""
+    return Subject(sys.intern(kind), sys.intern(namespace), sys.intern(name))
 
 
 def is_newer(metadata: Manifest, uid: str, resource_version: str) -> bool:
@@ -147,13 +164,15 @@ def parse_entry(manifest: Manifest) -> Entry:
     """Parse one object of ours; one that cannot be read is `Broken`."""
     metadata = manifest["metadata"]
     kept = {name: value for name, value in metadata.items() if name not in _UNREAD}
-    content = parse_object({**manifest, "metadata": kept})
+    slim = {**manifest, "metadata": kept}
+    content = parse_object(slim)
     return Entry(
-        content=content,
         uid=str(metadata.get("uid", "")),
         resource_version=str(metadata.get("resourceVersion", "")),
         generation=int(metadata.get("generation", 1)),
         is_terminating=bool(metadata.get("deletionTimestamp")),
+        targets=tuple(_references(content)),
+        held=_pack(slim) if isinstance(content, Assistant) else content,
     )
 
 
@@ -161,29 +180,38 @@ _UNREAD: Final = frozenset({"managedFields", "labels", "annotations", "ownerRefe
 """Metadata that no decision reads; `managedFields` alone can outweigh the spec."""
 
 
-def _with_status(
-    content: OwnObject | Broken, status: Manifest, resource_version: str
-) -> OwnObject | Broken:
-    metadata = content.metadata.model_copy(update={"resource_version": resource_version})
-    if isinstance(content, Broken):
-        return replace(content, metadata=metadata, status=Status.model_validate(status))
-    parse = cast("Any", type(content).model_fields["status"].annotation).model_validate
-    return content.model_copy(update={"status": parse(status), "metadata": metadata})
+def _pack(manifest: Manifest) -> bytes:
+    return zlib.compress(json.dumps(manifest, separators=(",", ":")).encode())
 
 
-def _references(subject: Subject, entry: Entry | None) -> Iterator[Subject]:
-    if entry is None:
-        return
-    content, namespace = entry.content, subject.namespace
+def _unpack(packed: bytes) -> Manifest:
+    manifest: Manifest = json.loads(zlib.decompress(packed))
+    return manifest
+
+
+def _with_status(held: Content | bytes, status: Manifest, resource_version: str) -> Content | bytes:
+    if isinstance(held, bytes):
+        manifest = _unpack(held)
+        manifest["metadata"]["resourceVersion"] = resource_version
+        return _pack({**manifest, "status": status})
+    metadata = held.metadata.model_copy(update={"resource_version": resource_version})
+    if isinstance(held, Broken):
+        return replace(held, metadata=metadata, status=Status.model_validate(status))
+    parse = cast("Any", type(held).model_fields["status"].annotation).model_validate
+    return held.model_copy(update={"status": parse(status), "metadata": metadata})
+
+
+def _references(content: Content) -> Iterator[Subject]:
+    namespace = content.metadata.namespace
     if isinstance(content, Assistant):
         spec = content.spec
-        yield Subject("Prompt", namespace, spec.prompt_ref.name)
-        yield Subject("RetentionPolicy", namespace, spec.retention_policy_ref.name)
+        yield build_subject("Prompt", namespace, spec.prompt_ref.name)
+        yield build_subject("RetentionPolicy", namespace, spec.retention_policy_ref.name)
         for model in spec.model_refs:
-            yield Subject("Model", namespace, model.name)
+            yield build_subject("Model", namespace, model.name)
         for tool in spec.tool_refs:
-            yield Subject("Tool", namespace, tool.name)
+            yield build_subject("Tool", namespace, tool.name)
         if spec.memory_policy_ref is not None:
-            yield Subject("MemoryPolicy", namespace, spec.memory_policy_ref.name)
+            yield build_subject("MemoryPolicy", namespace, spec.memory_policy_ref.name)
     if isinstance(content, MemoryPolicy) and content.spec.recall.embedder_ref is not None:
-        yield Subject("Model", namespace, content.spec.recall.embedder_ref.name)
+        yield build_subject("Model", namespace, content.spec.recall.embedder_ref.name)

@@ -124,8 +124,9 @@ class Gatherer:
         found: dict[str, Kind | Broken] = {}
         for name in wanted:
             entry = self._stores.own.get(Subject(kind.NAMES.kind, namespace, name))
-            if entry is not None and isinstance(entry.content, kind | Broken):
-                found[name] = entry.content
+            content = entry.read() if entry is not None else None
+            if isinstance(content, kind | Broken):
+                found[name] = content
         return found
 
     def _mount_failures(

@@ -23,6 +23,8 @@ WATCH_SILENCE_SECONDS: Final = 75.0
 """A watch with bookmarks hears something each minute; after this it counts as dead."""
 WATCH_SECONDS: Final = 540
 """How long one watch request may last on the server; it then goes on from where it was."""
+WATCH_SILENCE_EVENTS_SECONDS: Final = 600.0
+"""Events come without bookmarks, so only the end of the request is a sign of life."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +43,8 @@ class Selection:
     labels: str = ""
     fields: str = ""
     metadata_only: bool = False
+    silence_seconds: float = WATCH_SILENCE_SECONDS
+    """How long a watch may hear nothing before it counts as dead."""
 
     def parameters(self) -> dict[str, str]:
         """Return the query parameters of both selectors."""
@@ -107,7 +111,7 @@ class KubeClient:
 
         Raises:
             ExpiredError: if `resource_version` is too old; list again.
-            UnavailableError: if the stream is cut or silent for `WATCH_SILENCE_SECONDS`.
+            UnavailableError: if the stream is cut, or silent for too long.
         """
         attempt = _attempt("watch", resource)
         parameters = {
@@ -123,7 +127,7 @@ class KubeClient:
             resource.path(selection.namespace),
             parameters=parameters,
             accept=METADATA if selection.metadata_only else FULL,
-            timeout=ClientTimeout(total=None, sock_connect=10, sock_read=WATCH_SILENCE_SECONDS),
+            timeout=ClientTimeout(total=None, sock_connect=10, sock_read=selection.silence_seconds),
         )
         async for event in self._transport.stream(request):
             document = event["object"]
@@ -134,7 +138,7 @@ class KubeClient:
     async def create(
         self, resource: Resource, manifest: Manifest, *, is_dry_run: bool = False
     ) -> Manifest:
-        """Create one object and return its metadata.
+        """Create one object and return it as the server answers.
 
         Raises:
             AlreadyThereError: if the name is taken.
@@ -147,7 +151,7 @@ class KubeClient:
                 resource.path(namespace),
                 body=manifest,
                 parameters=self._writer(is_dry_run=is_dry_run),
-                accept=METADATA,
+                accept=_answer_of(resource),
             )
         )
 
@@ -170,7 +174,7 @@ class KubeClient:
                 resource.path(namespace, name),
                 body={**manifest, "metadata": metadata},
                 parameters={**self._writer(), "force": "true"},
-                accept=METADATA,
+                accept=_answer_of(resource),
                 content_type=APPLY,
             )
         )
@@ -260,3 +264,7 @@ def _place(manifest: Manifest) -> tuple[str, str]:
 
 def _attempt(verb: str, resource: Resource, namespace: str = "", name: str = "") -> str:
     return f"{verb} {resource.kind} {namespace}/{name}" if name else f"{verb} {resource.plural}"
+
+
+def _answer_of(resource: Resource) -> str:
+    return FULL if resource.is_whole else METADATA

@@ -19,6 +19,10 @@ class Resource:
     version: str
     plural: str
     kind: str
+    is_whole: bool = False
+    """True for kinds that are watched, and answered after a write, with spec and status: a
+    Deployment for its status, a volume claim because it has no generation, so that its binding
+    would look like a change of its spec."""
 
     @property
     def api_version(self) -> str:
@@ -53,10 +57,12 @@ CONFIG_MAPS: Final = Resource("", "v1", "configmaps", "ConfigMap")
 SECRETS: Final = Resource("", "v1", "secrets", "Secret")
 SERVICES: Final = Resource("", "v1", "services", "Service")
 SERVICE_ACCOUNTS: Final = Resource("", "v1", "serviceaccounts", "ServiceAccount")
-VOLUME_CLAIMS: Final = Resource("", "v1", "persistentvolumeclaims", "PersistentVolumeClaim")
+VOLUME_CLAIMS: Final = Resource(
+    "", "v1", "persistentvolumeclaims", "PersistentVolumeClaim", is_whole=True
+)
 EVENTS: Final = Resource("", "v1", "events", "Event")
 PODS: Final = Resource("", "v1", "pods", "Pod")
-DEPLOYMENTS: Final = Resource("apps", "v1", "deployments", "Deployment")
+DEPLOYMENTS: Final = Resource("apps", "v1", "deployments", "Deployment", is_whole=True)
 REPLICA_SETS: Final = Resource("apps", "v1", "replicasets", "ReplicaSet")
 CRON_JOBS: Final = Resource("batch", "v1", "cronjobs", "CronJob")
 JOBS: Final = Resource("batch", "v1", "jobs", "Job")

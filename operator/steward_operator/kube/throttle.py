@@ -8,8 +8,9 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Final
 
-IN_FLIGHT_MAX: Final = 24
-"""Beyond some 24 an API server on two cores only queues (operators-measured.md: 300 writes/s)."""
+IN_FLIGHT_MAX: Final = 12
+"""With 30 ms per write that is 400 writes a second, more than an API server on two cores takes
+(operators-measured.md: 300)."""
 REQUESTS_PER_SECOND: Final = 400.0
 BURST: Final = 400.0
 

@@ -7,13 +7,19 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Final
 
+from steward_operator.apply.status import QUIET_SECONDS
 from steward_operator.errors import AbsentError, ApiError, ConfigurationError, OperatorError
+from steward_operator.gather.child_cache import Concern
 from steward_operator.gather.mount_failures import SELECTION as MOUNT_FAILURES
 from steward_operator.gather.own_cache import subject_of
 from steward_operator.gather.subject import Subject
 from steward_operator.gather.world import Stores
-from steward_operator.kube.client import KubeClient, Selection
-from steward_operator.kube.resources import CHILDREN, DEPLOYMENTS, EVENTS, OWN
+from steward_operator.kube.client import (
+    WATCH_SILENCE_EVENTS_SECONDS,
+    KubeClient,
+    Selection,
+)
+from steward_operator.kube.resources import CHILDREN, EVENTS, OWN
 from steward_operator.labels import SELECTOR_OF_CHILDREN
 from steward_operator.objects import Manifest
 from steward_operator.pump.backoff import plan_retry_seconds
@@ -71,12 +77,14 @@ class Engine:
             Follower(
                 client,
                 resource,
-                replace(children, metadata_only=resource is not DEPLOYMENTS),
-                ChildSink(resource, stores, self.queue.add),
+                replace(children, metadata_only=not resource.is_whole),
+                ChildSink(resource, stores, self._concern),
             )
             for resource in CHILDREN
         ]
-        events = Selection(namespace, fields=MOUNT_FAILURES)
+        events = Selection(
+            namespace, fields=MOUNT_FAILURES, silence_seconds=WATCH_SILENCE_EVENTS_SECONDS
+        )
         sink = MountFailureSink(stores, self.queue.add)
         self._followers.append(Follower(client, EVENTS, events, sink))
 
@@ -114,6 +122,12 @@ class Engine:
             self._ledgers.stir(subject)
             self.queue.add(subject)
         OBJECTS.set(len(self._stores.own))
+
+    def _concern(self, concern: Concern) -> None:
+        if concern.is_urgent:
+            self.queue.add(concern.subject)
+        else:
+            self.queue.add_later(concern.subject, QUIET_SECONDS)
 
     async def run(self) -> None:
         """Follow and work until cancelled."""

@@ -13,9 +13,10 @@ from typing import Any, Final
 
 import kopf
 
-from steward_operator.kube.connection import Connection
+from steward_operator.kube.connection import Connection, is_proxy_set
 from steward_operator.kube.resources import OWN
 from steward_operator.objects import Manifest
+from steward_operator.pump.kopf_storage import NoDiffBase, NoProgress
 
 LIST_CHUNK: Final = 100
 IDLE_SECONDS: Final = 0.5
@@ -81,7 +82,9 @@ def build_settings() -> kopf.OperatorSettings:
     settings.scanning.disabled = True
     settings.watching.chunk_size = LIST_CHUNK
     settings.queueing.idle_timeout = IDLE_SECONDS
-    settings.networking.trust_env = False
+    settings.persistence.diffbase_storage = NoDiffBase()
+    settings.persistence.progress_storage = NoProgress()
+    settings.networking.trust_env = is_proxy_set()
     return settings
 
 

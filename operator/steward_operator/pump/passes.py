@@ -103,7 +103,7 @@ class Passes:
         return look
 
     async def _dispatch(self, subject: Subject, entry: Entry, ledger: Ledger) -> Look:
-        content = entry.content
+        content = entry.read()
         if isinstance(content, Assistant):
             return await self._look_at_assistant(subject, content, ledger)
         if isinstance(content, Broken):

@@ -5,23 +5,25 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from steward_operator.gather.blueprints import is_blueprint
-from steward_operator.gather.child_cache import ChildKey, key_of_child
+from steward_operator.gather.child_cache import Concern
+from steward_operator.gather.child_record import ChildKey, key_of_child
 from steward_operator.gather.subject import Subject
 from steward_operator.gather.world import Stores
 from steward_operator.kube.resources import CONFIG_MAPS, Resource
 from steward_operator.objects import Manifest
 
 Wake = Callable[[Subject], None]
+Tell = Callable[[Concern], None]
 
 
 class ChildSink:
     """Children of one kind."""
 
-    def __init__(self, resource: Resource, stores: Stores, wake: Wake) -> None:
-        """Keep `stores` up to date; `wake` the Assistant whose child has changed."""
+    def __init__(self, resource: Resource, stores: Stores, tell: Tell) -> None:
+        """Keep `stores` up to date; `tell` whom a change concerns."""
         self._resource = resource
         self._stores = stores
-        self._wake = wake
+        self._wake = tell
         self._listed: set[ChildKey] = set()
 
     def begin_list(self) -> None:
@@ -33,7 +35,7 @@ class ChildSink:
         self._listed.add(key_of_child(manifest, self._resource))
         self._observe(manifest)
         if is_first:
-            self._stores.children.keep_full(manifest, self._resource)
+            self._stores.children.keep_whole(manifest, self._resource)
             if self._resource is CONFIG_MAPS:
                 self._note_content(manifest)
 
@@ -41,23 +43,23 @@ class ChildSink:
         """Drop what was not in the list."""
         for key in self._stores.children.keys_of(self._resource):
             if key not in self._listed:
-                self._woken(self._stores.children.drop(key))
+                self._tell(self._stores.children.drop(key))
         self._listed = set()
 
     def take_event(self, kind: str, manifest: Manifest) -> None:
         """Take in one event."""
         if kind == "DELETED":
             self._stores.anchors.forget(str(manifest["metadata"].get("uid", "")))
-            self._woken(self._stores.children.forget(manifest, self._resource))
+            self._tell(self._stores.children.forget(manifest, self._resource))
         else:
             self._observe(manifest)
 
     def _observe(self, manifest: Manifest) -> None:
-        self._woken(self._stores.children.observe(manifest, self._resource))
+        self._tell(self._stores.children.observe(manifest, self._resource))
 
-    def _woken(self, subject: Subject | None) -> None:
-        if subject is not None:
-            self._wake(subject)
+    def _tell(self, concern: Concern | None) -> None:
+        if concern is not None:
+            self._wake(concern)
 
     def _note_content(self, manifest: Manifest) -> None:
         whole = {"kind": self._resource.kind, **manifest}
