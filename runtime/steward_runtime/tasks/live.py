@@ -6,7 +6,7 @@ The task does not need its clients: they may leave, come back or never look.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 
 from steward_runtime.errors import StewardError
 from steward_runtime.turn.state import Outcome, TurnState, join_texts
@@ -61,7 +61,7 @@ class LiveTask:
             self._error = error
             self._wake()
 
-    async def follow(self) -> AsyncIterator[str]:
+    async def follow(self) -> AsyncGenerator[str, None]:
         """Yield the pieces of the reply from the beginning until the task ends.
 
         Raises:
