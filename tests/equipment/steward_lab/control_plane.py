@@ -296,5 +296,5 @@ class ControlPlane(contextlib.AbstractContextManager["ControlPlane"]):
 
 def is_established(crd: Manifest) -> bool:
     """Whether the API server accepted a CustomResourceDefinition's names and schema."""
-    conditions = crd.get("status", {}).get("conditions", ())
+    conditions = crd.get("status", {}).get("conditions") or ()
     return any(item["type"] == "Established" and item["status"] == "True" for item in conditions)
