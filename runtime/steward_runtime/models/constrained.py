@@ -45,23 +45,23 @@ class ConstrainedModel:
                 async for piece in plain:
                     yield piece
             return
-        reply, given = PartialReply(), 0
+        reply, given = PartialReply(), ""
         async with Closing(self._inner.complete(permit, build_request(request))) as answer:
             async for piece in answer:
                 if isinstance(piece, ChatDelta):
                     text = reply.feed(piece.text)
-                    given += len(text)
+                    given += text
                     if text:
                         yield ChatDelta(text)
                     continue
-                done = self._parse(piece)
-                if len(done.text) > given:
-                    yield ChatDelta(done.text[given:])
+                done = self._parse(piece, given)
+                if len(done.text) > len(given):
+                    yield ChatDelta(done.text[len(given) :])
                 yield done
 
-    def _parse(self, done: ChatDone) -> ChatDone:
+    def _parse(self, done: ChatDone, reply: str) -> ChatDone:
         try:
-            return parse_done(done, self._ids.new_id("call"))
+            return parse_done(done, self._ids.new_id("call"), reply)
         except ChoiceUnusable as error:
             raise ModelAnswerBroken(
                 f"Model {self._name}: {error}. Use a server that supports response_format "

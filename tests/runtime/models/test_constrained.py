@@ -174,3 +174,47 @@ async def test_keeps_the_shape_that_the_client_asked_for_in_a_reply() -> None:
     assert not jsonschema.Draft202012Validator(schema).is_valid({"reply": "text"})
     text, done, _ = await _ask('{"reply": {"a": 1}}', request=request)
     assert text == done.text == '{"a":1}'
+
+
+async def test_a_reply_that_ran_out_of_tokens_is_still_the_reply() -> None:
+    """As with any other model: what was said stays, and the finish reason says so."""
+    request = _request()
+    inner = ScriptedModel("small", [Saying(('{"reply": "on and on',), finish_reason="length")])
+    model = ConstrainedModel("small", inner, CountingIds())
+    pieces = [piece async for piece in model.complete(ask_permit_for_model(), request)]
+    (done,) = [piece for piece in pieces if isinstance(piece, ChatDone)]
+    assert (done.text, done.finish_reason) == ("on and on", "length")
+    assert "".join(piece.text for piece in pieces if isinstance(piece, ChatDelta)) == done.text
+
+
+async def test_half_a_call_is_refused() -> None:
+    """Arguments that were cut are never acted on."""
+    cut = '{"tool": "lookup", "arguments": {"id": "T-'
+    inner = ScriptedModel("small", [Saying((cut,), finish_reason="length")])
+    model = ConstrainedModel("small", inner, CountingIds())
+    with pytest.raises(ModelAnswerBroken, match="ran out of tokens"):
+        [piece async for piece in model.complete(ask_permit_for_model(), _request())]
+
+
+@pytest.mark.parametrize(("wanted", "sent"), [(None, 0), (700, 700)])
+async def test_chooses_without_chance_unless_the_client_wants_some(
+    wanted: int | None, sent: int
+) -> None:
+    """Temperature 0 is the default of a choice, not of the server."""
+    options = ModelOptions(temperature_milli=wanted)
+    _, _, request = await _ask('{"reply": "x"}', request=_request(options))
+    assert request.options.temperature_milli == sent
+
+
+async def test_folds_results_into_the_question_where_no_tool_may_be_used() -> None:
+    """Calls are left out, results stand with the question and keep their labels' join."""
+    call = ToolCall("call_9", "lookup", '{"id":"T-1"}')
+    messages = (
+        *_request().messages,
+        Message(Role.ASSISTANT, "", LABEL, (call,)),
+        Message(Role.TOOL, '{"state":"open"}', LABEL, call_id="call_9"),
+    )
+    _, _, sent = await _ask("It is open.", request=ChatRequest(messages, ()))
+    assert [message.role for message in sent.messages] == [Role.SYSTEM, Role.USER]
+    assert sent.messages[1].text == 'What about T-1?\nResult of lookup: {"state":"open"}'
+    assert sent.messages[1].label == LABEL
