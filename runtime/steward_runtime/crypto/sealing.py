@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-import secrets
+import os
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -43,7 +43,7 @@ class DataKey:
             locator: 16 random bytes that name the row; see `new_locator`.
             label_digest: `labels.digest_label` of the content's label.
         """
-        nonce = secrets.token_bytes(NONCE_BYTES)
+        nonce = os.urandom(NONCE_BYTES)
         bound = _bind(store, locator, label_digest)
         return Sealed(self.key_id, nonce, self.cipher.encrypt(nonce, plaintext, bound))
 
@@ -66,22 +66,22 @@ class DataKey:
 
 def new_locator() -> bytes:
     """Return 16 random bytes that name one row and appear nowhere else."""
-    return secrets.token_bytes(LOCATOR_BYTES)
+    return os.urandom(LOCATOR_BYTES)
 
 
 def new_key_id() -> str:
     """Return a random name for a data key, 32 hex digits."""
-    return secrets.token_hex(16)
+    return os.urandom(16).hex()
 
 
 def new_data_key_bytes() -> bytes:
     """Return 32 random bytes."""
-    return secrets.token_bytes(KEY_BYTES)
+    return os.urandom(KEY_BYTES)
 
 
 def wrap_key(kek: AESGCM, key: bytes, *, place: str) -> tuple[bytes, bytes]:
     """Encrypt a data key under the key-encryption key: (nonce, wrapped)."""
-    nonce = secrets.token_bytes(NONCE_BYTES)
+    nonce = os.urandom(NONCE_BYTES)
     return nonce, kek.encrypt(nonce, key, place.encode())
 
 

@@ -39,6 +39,7 @@ def open_connection(
         StorageError: if it cannot be opened or is no database.
     """
     try:
+        path.touch(mode=0o600)
         connection = sqlite3.connect(
             path,
             factory=Connection,
@@ -57,7 +58,7 @@ def open_connection(
         connection.execute("PRAGMA temp_store = MEMORY")
         if page_count_max is not None:
             connection.execute(f"PRAGMA max_page_count = {page_count_max}").fetchone()
-    except sqlite3.Error as fault:
+    except (OSError, sqlite3.Error) as fault:
         raise StorageError(
             f"the database {path} could not be opened ({type(fault).__name__}): check that the "
             "volume is mounted, writable and not full"

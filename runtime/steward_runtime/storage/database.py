@@ -41,7 +41,7 @@ class Database:
     """
 
     def __init__(self, directory: Path, *, page_count_max: int | None = None) -> None:
-        directory.mkdir(parents=True, exist_ok=True)
+        directory.mkdir(mode=0o700, parents=True, exist_ok=True)
         self.path = directory / DATABASE_FILE
         connection = open_connection(self.path, page_count_max=page_count_max)
         apply_migrations(connection, str(self.path))

@@ -199,3 +199,11 @@ def test_refuses_a_file_that_is_no_database(tmp_path: Path) -> None:
     (tmp_path / "steward.db").write_bytes(b"not a database at all, " * 100)
     with pytest.raises(StorageError, match=r"steward\.db"):
         Database(tmp_path)
+
+
+async def test_the_files_are_for_their_owner_only(database: Database) -> None:
+    """Database, log and index of the log have mode 0600."""
+    await database.write(lambda c: _insert(c, 1))
+    files = list(database.path.parent.glob(database.path.name + "*"))
+    assert {file.name for file in files} == {"steward.db", "steward.db-wal", "steward.db-shm"}
+    assert {file.stat().st_mode & 0o777 for file in files} == {0o600}
