@@ -8,6 +8,7 @@ StewardError
 ├── StorageError            503
 │   ├── StorageFull         503  nothing was acknowledged
 │   ├── StorageClosed       503
+│   ├── StorageBusy         503  another process holds the data folder
 │   └── StorageTooNew       500  the database was written by a newer runtime
 ├── CryptoError             500
 │   ├── EncryptionKeyMissing 503 the key-encryption key is absent or another one
@@ -67,6 +68,12 @@ class StorageClosed(StorageError):
     """The database is closed, because the runtime stops."""
 
     reason = "ShuttingDown"
+
+
+class StorageBusy(StorageError):
+    """Another process holds the data folder: one process per database."""
+
+    reason = "StorageBusy"
 
 
 class StorageTooNew(StorageError):

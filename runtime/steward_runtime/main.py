@@ -96,8 +96,7 @@ def _serve(options: argparse.Namespace) -> int:
     try:
         asyncio.run(_serve_until_stopped(settings, foundation))
     finally:
-        foundation.tracer.close()
-        foundation.database.close()
+        foundation.close()
     return 0
 
 

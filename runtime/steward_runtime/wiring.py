@@ -29,6 +29,7 @@ from steward_runtime.server.memory_access import MemoryAccess
 from steward_runtime.server.parts import Identity, PublicParts
 from steward_runtime.server.serving import Listening, Servers
 from steward_runtime.storage.database import Database
+from steward_runtime.storage.folder_lock import FolderLock, acquire_folder_lock
 from steward_runtime.tasks.driver import Driver
 from steward_runtime.tasks.pinning import Pins
 from steward_runtime.telemetry.metrics import Metrics
@@ -89,6 +90,13 @@ class Foundation:
     metrics: Metrics
     tracer: Tracer
     database: Database
+    lock: FolderLock
+
+    def close(self) -> None:
+        """Close what was opened; the data folder is free for the next process then."""
+        self.tracer.close()
+        self.database.close()
+        self.lock.release()
 
 
 def build_foundation(settings: ServeSettings) -> Foundation:
@@ -107,14 +115,24 @@ def build_foundation(settings: ServeSettings) -> Foundation:
     metrics = Metrics()
     metrics.record_blueprint(blueprint.assistant, blueprint.digest)
     tracer = _build_tracer(settings, ids, blueprint.assistant)
-    database = Database(settings.data)
+    lock = acquire_folder_lock(settings.data)
+    try:
+        database = _open_database(settings.data, keyring)
+    except BaseException:
+        lock.release()
+        raise
+    documents = Documents(blueprint, bindings, keyring)
+    return Foundation(documents, clock, ids, metrics, tracer, database, lock)
+
+
+def _open_database(folder: Path, keyring: Keyring) -> Database:
+    database = Database(folder)
     try:
         database.read_now(keyring.check_kek)
     except BaseException:
         database.close()
         raise
-    documents = Documents(blueprint, bindings, keyring)
-    return Foundation(documents, clock, ids, metrics, tracer, database)
+    return database
 
 
 class Runtime:
