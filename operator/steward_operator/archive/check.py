@@ -1,0 +1,82 @@
+"""What the archive takes: a receipt of the right assistant that follows the last one (pure)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from steward_api.receipt import Envelope, ReceiptPredicate
+from steward_api.verification import SignatureCheck, parse_envelope, verify_receipt
+from steward_operator.archive.errors import ChainBroken, ReceiptForeign
+
+
+@dataclass(frozen=True, slots=True)
+class Issuer:
+    """Whose receipts are pulled.
+
+    Attributes:
+        namespace: namespace of the Assistant.
+        assistant: its name.
+        uid: its uid.
+        public_key: raw public key that the runtime signs with, as pinned.
+    """
+
+    namespace: str
+    assistant: str
+    uid: str
+    public_key: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """The last receipt of a chain: its place, counted from 0, and its digest."""
+
+    log_size: int
+    digest: str
+
+
+def check_receipt(
+    raw: bytes,
+    issuer: Issuer,
+    operator_key: bytes,
+    head: Head | None,
+    check_signature: SignatureCheck,
+) -> Envelope:
+    """Return the runtime's envelope of a receipt that may be co-signed.
+
+    Args:
+        raw: the file as the runtime hands it out, with or without a co-signature of ours.
+        issuer: whose receipt it must be.
+        operator_key: raw public key of the archive's own signatures.
+        head: the last receipt on the shelf.
+        check_signature: checks one Ed25519 signature.
+
+    Raises:
+        ReceiptRefused: if the file is no receipt, was changed, or contradicts itself.
+        ReceiptForeign: if it is about another assistant.
+        ChainBroken: if a receipt is missing before it.
+    """
+    verification = verify_receipt(raw, (issuer.public_key, operator_key), check_signature)
+    predicate = verification.statement.predicate
+    _check_issuer(predicate, issuer)
+    _check_order(predicate, verification.digest, head)
+    envelope = parse_envelope(raw)
+    ours = tuple(s for s in envelope.signatures if s.keyid == predicate.runtime_key_id)
+    return envelope.model_copy(update={"signatures": ours[:1]})
+
+
+def _check_issuer(predicate: ReceiptPredicate, issuer: Issuer) -> None:
+    named = (predicate.namespace, predicate.assistant, predicate.assistant_uid)
+    if named != (issuer.namespace, issuer.assistant, issuer.uid):
+        raise ReceiptForeign(
+            f"the runtime of {issuer.namespace}/{issuer.assistant} handed out a receipt of "
+            f"{predicate.namespace}/{predicate.assistant}: check which volume is mounted"
+        )
+
+
+def _check_order(predicate: ReceiptPredicate, digest: str, head: Head | None) -> None:
+    expected = (0, None) if head is None else (head.log_size + 1, head.digest)
+    if (predicate.log_size, predicate.previous_digest) != expected:
+        raise ChainBroken(
+            f"receipt {digest} is number {predicate.log_size} and does not follow number "
+            f"{expected[0] - 1} on the shelf: a receipt is missing or the volume was restored"
+        )
