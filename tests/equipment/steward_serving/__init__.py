@@ -12,6 +12,7 @@ from steward_serving.documents import (
     build_tool,
 )
 from steward_serving.files import ConfigFiles
+from steward_serving.journal import read_journal
 from steward_serving.process import ServedRuntime, serve
 
 __all__ = [
@@ -23,5 +24,6 @@ __all__ = [
     "build_model",
     "build_segment",
     "build_tool",
+    "read_journal",
     "serve",
 ]

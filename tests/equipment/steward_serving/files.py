@@ -14,6 +14,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from steward_api.blueprint import Bindings, Blueprint, Trust, TrustedKey
 from steward_api.canonical import render_canonical
+from steward_serving.journal import KEK
 
 API_KEY = "sk-steward-" + "t" * 43
 PURGE_TOKEN = "purge-token-1"  # noqa: S105 - of a test
@@ -33,7 +34,7 @@ class ConfigFiles:
         self.write_trust()
         self.write("keys/api/apiKey", API_KEY.encode())
         self.write("keys/purge/token", PURGE_TOKEN.encode())
-        self.write("keys/encryption/kek", base64.b64encode(b"\x01" * 32))
+        self.write("keys/encryption/kek", base64.b64encode(KEK))
         self.write("keys/encryption/keyId", b"kek-1")
         pem = Ed25519PrivateKey.from_private_bytes(b"\x02" * 32).private_bytes(
             serialization.Encoding.PEM,
