@@ -111,7 +111,12 @@ async def _drive_and_die(
         env={"PYTHONPATH": str(EQUIPMENT), "PATH": "/usr/bin:/bin"},
         stderr=asyncio.subprocess.PIPE,
     )
-    _, errors = await asyncio.wait_for(child.communicate(), CHILD_SECONDS)
+    try:
+        _, errors = await asyncio.wait_for(child.communicate(), CHILD_SECONDS)
+    except TimeoutError:
+        child.kill()
+        await child.wait()
+        raise
     assert child.returncode == -signal.SIGKILL, errors.decode()
 
 
