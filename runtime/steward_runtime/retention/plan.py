@@ -21,6 +21,8 @@ RECORDS_MAX = 20_000
 Pod's memory. More are postponed to the next run, which follows at once.
 """
 
+END_OF_TIME_MS = 2**62
+
 
 @dataclass(frozen=True, slots=True)
 class Record:
@@ -83,9 +85,13 @@ class PurgePlan:
 
 
 def resolve_cutoffs(windows: Windows, trigger: Trigger, now_ms: int) -> Mapping[DataClass, int]:
-    """Return for each class that can die the time at or before which its records are due."""
+    """Return for each class that can die the time at or before which its records are due.
+
+    For a deleted assistant that is the end of time: what a clock that went wrong has dated into the
+    future goes as well.
+    """
     if trigger is Trigger.ASSISTANT_DELETED:
-        return dict.fromkeys(DataClass, now_ms)
+        return dict.fromkeys(DataClass, END_OF_TIME_MS)
     return {
         data_class: resolve_cutoff(keep_seconds, now_ms)
         for data_class, keep_seconds in windows.keep_seconds.items()
@@ -151,7 +157,7 @@ def _plan_classes(
         ClassPlan(
             data_class=data_class,
             keep_seconds=windows.keep_seconds[data_class] if trigger is Trigger.WINDOW else None,
-            cutoff_ms=cutoffs[data_class],
+            cutoff_ms=min(cutoffs[data_class], now_ms),
             due=due[data_class],
             holds=windows.holds_on(data_class),
         )

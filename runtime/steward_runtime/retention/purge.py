@@ -26,6 +26,7 @@ from steward_api.verification import parse_envelope, parse_statement
 from steward_runtime.audit.chain import build_leaf, extend_head
 from steward_runtime.audit.sink import read_head
 from steward_runtime.clock import Clock, Ids
+from steward_runtime.errors import ShuttingDown
 from steward_runtime.retention import runs, steps
 from steward_runtime.retention.plan import ClassPlan, PurgePlan
 from steward_runtime.retention.proof import (
@@ -88,6 +89,11 @@ class Purge:
         self._ids = ids
         self._observer = observer
         self._lock = threading.Lock()
+        self._is_stopping = threading.Event()
+
+    def stop(self) -> None:
+        """Let a run that is under way end before its next step; it goes on with the next start."""
+        self._is_stopping.set()
 
     def begin(self, trigger: Trigger) -> Run:
         """Write the row of a new run, or return the one that has not ended.
@@ -127,13 +133,18 @@ class Purge:
 
         A run that was left unfinished is driven to its end first.
         """
+        return self.follow(self.begin(trigger), trigger)
+
+    def follow(self, run: Run, trigger: Trigger) -> tuple[Run, ...]:
+        """Drive a run and those that must come after it for `trigger`; return them in order."""
         done = []
         while True:
-            run = self.drive(self.begin(trigger))
+            run = self.drive(run)
             if run.outcome is not RunOutcome.ABANDONED:
                 done.append(run)
             if run.trigger is trigger and not self._must_follow(run):
                 return tuple(done)
+            run = self.begin(trigger)
 
     def resume(self) -> Run | None:
         """Drive the run that a crash has left, if there is one."""
@@ -177,6 +188,7 @@ class Purge:
 
     def _go_on(self, run: Run, state: RunState) -> Run:
         while run.step is not Step.CONCLUDED:
+            self._check_running(run)
             step, action = _NEXT[run.step]
             self._observe_before(run, step)
             state = action(self._shop, run, state)
@@ -270,6 +282,13 @@ class Purge:
 
     def _must_follow(self, run: Run) -> bool:
         return run.outcome is RunOutcome.ABANDONED or run.reason == ResidueReason.POSTPONED
+
+    def _check_running(self, run: Run) -> None:
+        if self._is_stopping.is_set():
+            raise ShuttingDown(
+                f"purge run {run.run_id} stands still after {run.step} because the runtime stops: "
+                "it goes on with the next start"
+            )
 
     def _read_state(self, run: Run) -> RunState:
         return self._shop.database.read_now(

@@ -23,6 +23,7 @@ from steward_runtime.storage.database import Database
 
 RECEIPTS_FOLDER: Final = "receipts"
 LISTED_MAX: Final = 500
+_COLUMNS: Final = "log_size, digest, run_id, issued_at, archived_at IS NOT NULL"
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,17 +100,24 @@ class ReceiptLog:
 
     def list_entries(self, after: int = -1) -> tuple[ReceiptEntry, ...]:
         """Return the receipts whose `log_size` is above `after`, in order, at most 500."""
-        rows = self._database.read_now(
-            lambda connection: connection.execute(
-                "SELECT log_size, digest, run_id, issued_at, archived_at IS NOT NULL "
-                "FROM receipts WHERE log_size > ? ORDER BY log_size LIMIT ?",
-                (after, LISTED_MAX),
-            ).fetchall()
+        return self._database.read_now(
+            lambda connection: _select(
+                connection, "log_size > ? ORDER BY log_size LIMIT ?", (after, LISTED_MAX)
+            )
         )
-        return tuple(
-            ReceiptEntry(log_size, digest, run_id, issued_at_ms, bool(is_archived))
-            for log_size, digest, run_id, issued_at_ms, is_archived in rows
+
+    def find(self, digest: str) -> ReceiptEntry:
+        """Return the entry of one receipt.
+
+        Raises:
+            NotFound: if there is no such receipt.
+        """
+        found = self._database.read_now(
+            lambda connection: _select(connection, "digest = ?", (digest,))
         )
+        if not found:
+            raise NotFound(f"there is no receipt {digest}")
+        return found[0]
 
     def read(self, digest: str) -> bytes:
         """Return the file of a receipt, with the co-signature once there is one.
@@ -185,6 +193,19 @@ class ReceiptLog:
             f"the co-signature of key {cosignature.keyid} over receipt {envelope.digest} is not "
             "one of a trusted operator key: check trust.json"
         )
+
+
+def _select(
+    connection: Connection, condition: str, values: tuple[object, ...]
+) -> tuple[ReceiptEntry, ...]:
+    rows = connection.execute(
+        f"SELECT {_COLUMNS} FROM receipts WHERE {condition}",  # noqa: S608 # our own text
+        values,
+    )
+    return tuple(
+        ReceiptEntry(log_size, digest, run_id, issued_at_ms, bool(is_archived))
+        for log_size, digest, run_id, issued_at_ms, is_archived in rows
+    )
 
 
 def _decode(signature: str) -> bytes:

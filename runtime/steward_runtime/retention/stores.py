@@ -99,6 +99,9 @@ class StoreSpec:
         data_class: class whose window governs it.
         records: SQL that yields (record id, subject, changed at, is in use) as columns `id`,
             `subject`, `changed_at`, `in_use`.
+        idle_records: the same for a runtime that is not running: work that it has not ended counts
+            as changing until its deadline and no longer, for nobody will end it. Empty where work
+            in progress makes no difference.
         sealed: its table of content; deleted from first.
         plain: further tables; the one that names the records comes last.
         owns_key: says whether a data key is one of this store.
@@ -113,6 +116,7 @@ class StoreSpec:
     plain: tuple[Table, ...]
     owns_key: Callable[[WrappedKey], bool]
     key_users: str
+    idle_records: str = ""
 
 
 CONVERSATIONS: Final = StoreSpec(
@@ -122,6 +126,12 @@ CONVERSATIONS: Final = StoreSpec(
         "SELECT conversation_id AS id, coalesce(subject, owner) AS subject, changed_at, "
         "EXISTS (SELECT 1 FROM tasks WHERE tasks.conversation_id = conversations.conversation_id "
         "AND tasks.ended_at IS NULL) AS in_use FROM conversations"
+    ),
+    idle_records=(
+        "SELECT conversation_id AS id, coalesce(subject, owner) AS subject, max(changed_at, "
+        "coalesce((SELECT max(deadline_at) FROM tasks WHERE tasks.conversation_id = "
+        "conversations.conversation_id AND tasks.ended_at IS NULL), 0)) AS changed_at, "
+        "0 AS in_use FROM conversations"
     ),
     sealed=Table("messages", "conversation_id", (SEALED_PAIR,)),
     plain=(Table("conversations", "conversation_id"),),
@@ -137,6 +147,12 @@ TASKS: Final = StoreSpec(
         "SELECT task_id AS id, coalesce(subject, owner) AS subject, ended_at AS changed_at, "
         "0 AS in_use FROM tasks WHERE ended_at IS NOT NULL UNION ALL "
         "SELECT task_id, coalesce(subject, owner), changed_at, 1 FROM tasks WHERE ended_at IS NULL"
+    ),
+    idle_records=(
+        "SELECT task_id AS id, coalesce(subject, owner) AS subject, ended_at AS changed_at, "
+        "0 AS in_use FROM tasks WHERE ended_at IS NOT NULL UNION ALL SELECT task_id, "
+        "coalesce(subject, owner), max(changed_at, deadline_at), 0 FROM tasks "
+        "WHERE ended_at IS NULL"
     ),
     sealed=Table("journal", "task_id", (SEALED_PAIR,)),
     plain=(Table("ledger", "task_id"), Table("tasks", "task_id")),
@@ -174,11 +190,19 @@ class SqlStore:
     Args:
         spec: its tables and statements.
         on_erased: called after the commit that erased records, to forget what was opened of them.
+        is_serving: a runtime is running and will end what it has begun.
     """
 
-    def __init__(self, spec: StoreSpec, on_erased: Callable[[], None] | None = None) -> None:
+    def __init__(
+        self,
+        spec: StoreSpec,
+        on_erased: Callable[[], None] | None = None,
+        *,
+        is_serving: bool = True,
+    ) -> None:
         self._spec = spec
         self._on_erased = on_erased
+        self._records = spec.records if is_serving else (spec.idle_records or spec.records)
 
     @property
     def name(self) -> str:
@@ -276,7 +300,7 @@ class SqlStore:
         values: Sequence[str],
     ) -> Iterator[Record]:
         rows = connection.execute(
-            f"SELECT id, subject, changed_at, in_use FROM ({self._spec.records}) "  # noqa: S608 # SQL of the specs above
+            f"SELECT id, subject, changed_at, in_use FROM ({self._records}) "  # noqa: S608 # SQL of the specs above
             f"WHERE changed_at <= ? AND {condition}",
             (changed_until_ms, *values),
         )
@@ -291,15 +315,18 @@ class SqlStore:
             )
 
 
-def build_stores(on_memory_erased: Callable[[], None] | None = None) -> tuple[PurgeStore, ...]:
+def build_stores(
+    on_memory_erased: Callable[[], None] | None = None, *, is_serving: bool = True
+) -> tuple[PurgeStore, ...]:
     """Return every store of an assistant, in the order in which they are emptied.
 
     Args:
         on_memory_erased: closes the open scopes of memory.
+        is_serving: a runtime is running and will end what it has begun.
     """
     return (
-        SqlStore(CONVERSATIONS),
-        SqlStore(TASKS),
+        SqlStore(CONVERSATIONS, is_serving=is_serving),
+        SqlStore(TASKS, is_serving=is_serving),
         SqlStore(MEMORY, on_memory_erased),
         SqlStore(AUDIT_DETAIL),
     )

@@ -74,6 +74,7 @@ def seed_task(
     subject: str = "ada",
     conversation_id: str = "conv_none",
     is_ended: bool = True,
+    deadline_at_ms: int | None = None,
 ) -> Seeded:
     """Write a task that called a tool, ended at a time unless told otherwise."""
     task_id = IDS.new_id("task")
@@ -93,7 +94,16 @@ def seed_task(
     )
     journal = Journal(database, keyring)
     task = TaskRow(
-        task_id, subject, subject, conversation_id, DIGEST, "Running", "", b"r", at_ms, at_ms
+        task_id,
+        subject,
+        subject,
+        conversation_id,
+        DIGEST,
+        "Running",
+        "",
+        b"r",
+        at_ms,
+        at_ms if deadline_at_ms is None else deadline_at_ms,
     )
 
     def write(connection: Connection) -> None:

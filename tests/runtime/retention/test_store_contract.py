@@ -214,6 +214,37 @@ def test_work_in_progress_is_in_use(bench: PurgeBench) -> None:
     assert {record.store: record.record_id for record in records if record.is_in_use} == wanted
 
 
+@pytest.mark.parametrize("deadline_at_ms", [T1, T2 + 5])
+def test_without_a_runtime_work_is_in_progress_until_its_deadline(
+    bench: PurgeBench, deadline_at_ms: int
+) -> None:
+    """Nobody will end what a suspended assistant has left, so its window must not wait for ever."""
+    conversation = seed_conversation(bench.database, bench.keyring, T1)
+    task = seed_task(
+        bench.database,
+        bench.keyring,
+        T1,
+        conversation_id=conversation.record_id,
+        is_ended=False,
+        deadline_at_ms=deadline_at_ms,
+    )
+    done = seed_task(bench.database, bench.keyring, T2)
+    found = bench.database.read_now(
+        lambda c: [
+            (record.record_id, record.changed_at_ms, record.is_in_use)
+            for store in build_stores(is_serving=False)
+            for record in store.list_records(c, changed_until_ms=T2 + 5)
+        ]
+    )
+    assert sorted(found) == sorted(
+        [
+            (conversation.record_id, deadline_at_ms, False),
+            (task.record_id, deadline_at_ms, False),
+            (done.record_id, T2, False),
+        ]
+    )
+
+
 def test_records_of_memory_share_a_key(bench: PurgeBench) -> None:
     """One record's going does not take the other's key."""
     first = seed_memory(bench.database, bench.keyring, T1)
