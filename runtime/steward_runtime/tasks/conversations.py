@@ -18,6 +18,7 @@ from steward_runtime.storage.connection import Connection
 from steward_runtime.turn.messages import Caller, Message
 
 MESSAGES_STORE: Final = "messages"
+_COLUMNS: Final = "seq, at, task_id, locator, key_id, label_digest, nonce, sealed"
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,21 +129,41 @@ class Conversations:
             (length + len(messages), at_ms, conversation_id),
         )
 
-    def read(
-        self, connection: Connection, conversation_id: str, *, length: int | None = None
-    ) -> tuple[StoredMessage, ...]:
-        """Read messages in order, the first `length` of them or all.
+    def read(self, connection: Connection, conversation_id: str) -> tuple[StoredMessage, ...]:
+        """Read all messages in order.
 
         Raises:
             DataKeyDestroyed: if the conversation was erased by its key.
             SealBroken: if a row was changed.
         """
         rows = connection.execute(
-            "SELECT seq, at, task_id, locator, key_id, label_digest, nonce, sealed FROM messages "
-            "WHERE conversation_id = ? AND seq <= ? ORDER BY seq",
-            (conversation_id, 2**62 if length is None else length),
+            f"SELECT {_COLUMNS} FROM messages WHERE conversation_id = ? ORDER BY seq",  # noqa: S608 # our own names
+            (conversation_id,),
         )
         return tuple(self._open_row(connection, row) for row in rows)
+
+    def read_newest(
+        self, connection: Connection, conversation_id: str, *, length: int, bytes_max: int
+    ) -> tuple[StoredMessage, ...]:
+        """Read the newest of the first `length` messages, in order, up to about `bytes_max` bytes.
+
+        Raises:
+            DataKeyDestroyed: if the conversation was erased by its key.
+            SealBroken: if a row was changed.
+        """
+        rows = connection.execute(
+            f"SELECT {_COLUMNS} FROM messages WHERE conversation_id = ? AND seq <= ? "  # noqa: S608 # our own names
+            "ORDER BY seq DESC",
+            (conversation_id, length),
+        )
+        newest: list[StoredMessage] = []
+        for row in rows:
+            newest.append(self._open_row(connection, row))
+            bytes_max -= len(row[-1])
+            if bytes_max < 0:
+                break
+        rows.close()
+        return tuple(reversed(newest))
 
     def _open_row(self, connection: Connection, row: tuple[Any, ...]) -> StoredMessage:
         seq, at_ms, task_id, locator, key_id, digest, nonce, ciphertext = row

@@ -16,14 +16,14 @@ from steward_runtime.tasks.conversations import Conversations
 from steward_runtime.tasks.live import LiveTask, build_ended
 from steward_runtime.tasks.pinning import Pins
 from steward_runtime.tasks.ports import Observer
-from steward_runtime.tasks.queries import Queries
+from steward_runtime.tasks.queries import NO_HISTORY, History, Queries
 from steward_runtime.tasks.requests import ConversationView, TaskView, TurnRequest
 from steward_runtime.tasks.rows import TaskRow, insert_task
 from steward_runtime.tasks.run import RunParts
 from steward_runtime.tasks.runs import Runs
 from steward_runtime.turn.events import TurnRequested
 from steward_runtime.turn.intake import label_request
-from steward_runtime.turn.messages import Caller, Message
+from steward_runtime.turn.messages import Caller
 from steward_runtime.turn.state import TaskStatus, TurnState
 
 
@@ -148,11 +148,14 @@ class Driver:
         self._is_draining = True
         return await self._runs.drain(seconds)
 
-    async def _read_history(self, request: TurnRequest) -> tuple[Message, ...]:
+    async def _read_history(self, request: TurnRequest) -> History:
         if request.conversation_id is None:
-            return ()
-        found = await self._queries.read_history(request.conversation_id, request.caller.owner)
-        return found.messages
+            return NO_HISTORY
+        return await self._queries.read_history(
+            request.conversation_id,
+            request.caller.owner,
+            bytes_max=self._pins.newest.history_bytes,
+        )
 
     def _check_tools(self, request: TurnRequest) -> None:
         names = [offer.name for offer in request.client_tools]
@@ -165,10 +168,11 @@ class Driver:
                 reason="ToolNameTaken",
             )
 
-    async def _accept(self, request: TurnRequest, history: tuple[Message, ...]) -> LiveTask:
+    async def _accept(self, request: TurnRequest, history: History) -> LiveTask:
         event = self._build_event(request, history)
         pin = self._pins.newest
-        state = TurnState(self._ids.new_id("task"), self._pins.build_setting(pin, history))
+        setting = self._pins.build_setting(pin, history.messages)
+        state = TurnState(self._ids.new_id("task"), setting)
         live = LiveTask(state.task_id, event.conversation_id, event.accepted_at_ms)
         run = self._runs.build(state, live, pin, event.caller.subject or NO_SUBJECT)
         accept = partial(
@@ -181,14 +185,14 @@ class Driver:
         self._runs.launch(run)
         return live
 
-    def _build_event(self, request: TurnRequest, history: tuple[Message, ...]) -> TurnRequested:
+    def _build_event(self, request: TurnRequest, history: History) -> TurnRequested:
         rules, now_ms = self._pins.rules, self._clock.now_ms()
         return TurnRequested(
             caller=request.caller,
             conversation_id=request.conversation_id or self._ids.new_id("conv"),
-            history_length=len(history),
+            history_length=history.length,
             messages=label_request(
-                request.messages, request.caller, purpose=rules.purpose, history=history
+                request.messages, request.caller, purpose=rules.purpose, history=history.messages
             ),
             options=request.options,
             client_tools=tuple(

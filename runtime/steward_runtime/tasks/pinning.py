@@ -22,6 +22,7 @@ from steward_runtime.storage.connection import Connection
 from steward_runtime.storage.database import Database
 from steward_runtime.tasks.ports import Adapters
 from steward_runtime.tasks.schemas import ToolSchemas
+from steward_runtime.turn.context import BYTES_PER_TOKEN
 from steward_runtime.turn.intake import label_prompt
 from steward_runtime.turn.messages import Message, ToolOffer
 from steward_runtime.turn.state import TurnSetting
@@ -61,6 +62,11 @@ class Pin:
     setting: TurnSetting
     schemas: ToolSchemas
     adapters: Adapters
+
+    @property
+    def history_bytes(self) -> int:
+        """Bytes of history that can be of use: more would not fit into the context."""
+        return self.setting.context_tokens * BYTES_PER_TOKEN
 
 
 BuildAdapters = Callable[[Blueprint], Adapters]

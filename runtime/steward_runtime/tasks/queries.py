@@ -35,10 +35,14 @@ RETRY_WINDOW_SECONDS: Final = 600
 
 @dataclass(frozen=True, slots=True)
 class History:
-    """Messages of a conversation before a turn."""
+    """What a turn goes on from: how long its conversation is, and the newest messages of it."""
 
-    conversation_id: str
+    length: int
     messages: tuple[Message, ...]
+
+
+NO_HISTORY: Final = History(0, ())
+"""A conversation that begins."""
 
 
 class Queries:
@@ -101,19 +105,29 @@ class Queries:
             return None
 
     async def read_history(
-        self, conversation_id: str, owner: str, *, length: int | None = None
+        self, conversation_id: str, owner: str, *, bytes_max: int, length: int | None = None
     ) -> History:
-        """Return the messages that a turn goes on from.
+        """Return what a turn goes on from, so that a long conversation costs no more than a short.
+
+        Args:
+            conversation_id: the conversation.
+            owner: pseudonym of its owner.
+            bytes_max: bytes of messages after which no older one is read.
+            length: messages that the conversation had before the turn; None for all.
 
         Raises:
             NotFound: if the conversation is absent or foreign.
         """
 
         def read(connection: Connection) -> History | None:
-            if self._conversations.find(connection, conversation_id, owner) is None:
+            found = self._conversations.find(connection, conversation_id, owner)
+            if found is None:
                 return None
-            stored = self._conversations.read(connection, conversation_id, length=length)
-            return History(conversation_id, tuple(entry.message for entry in stored))
+            until = found.length if length is None else length
+            stored = self._conversations.read_newest(
+                connection, conversation_id, length=until, bytes_max=bytes_max
+            )
+            return History(until, tuple(entry.message for entry in stored))
 
         history = await self._database.read(read)
         if history is None:

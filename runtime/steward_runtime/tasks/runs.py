@@ -96,9 +96,13 @@ class Runs:
         Raises:
             StorageError: if there still is none.
         """
-        for task_id, run in tuple(self._stalled.items()):
-            await run.settle(STORAGE_FAILURE, keep_pending=True)
-            self._stalled.pop(task_id, None)
+        while self._stalled:
+            task_id, run = self._stalled.popitem()
+            try:
+                await run.settle(STORAGE_FAILURE, keep_pending=True)
+            except StorageError:
+                self._stalled[task_id] = run
+                raise
 
     async def drain(self, seconds: float) -> int:
         """Wait for runs, then leave the rest to the next start; return how many were left."""
@@ -161,18 +165,26 @@ class Runs:
         except StorageError:
             raise
         except StewardError as error:
-            state = TurnState(row.task_id, failure=Failure(error.reason, error.message))
-            pin = self._pins.newest
-            run = self._build(state, live, pin, key_subject=row.key_subject, records=records)
-            await run.settle(Failure(error.reason, error.message), keep_pending=False)
-            return run
+            failure = Failure(error.reason, error.message)
+        except Exception as error:  # noqa: BLE001 # a defect ends its own task and no other
+            self._parts.observer.fault(row.task_id, "Resume", error)
+            failure = DEFECT
+        state = TurnState(row.task_id, failure=failure)
+        pin = self._pins.newest
+        run = self._build(state, live, pin, key_subject=row.key_subject, records=records)
+        await run.settle(failure, keep_pending=False)
+        return run
 
     async def _fold(self, row: TaskRow, live: LiveTask, records: int) -> TurnRun:
         entries = await self._parts.journal.read(row.task_id)
         state = fold(TurnState(row.task_id), (entry.event for entry in entries))
-        length = 0 if state.request is None else state.request.history_length
-        history = await self._queries.read_history(row.conversation_id, row.owner, length=length)
         pin = await self._pins.find(row.blueprint_digest)
+        history = await self._queries.read_history(
+            row.conversation_id,
+            row.owner,
+            bytes_max=pin.history_bytes,
+            length=0 if state.request is None else state.request.history_length,
+        )
         setting = self._pins.build_setting(pin, history.messages)
         state = fold(TurnState(row.task_id, setting), (entry.event for entry in entries))
         live.restore(state)

@@ -53,6 +53,27 @@ def test_messages_come_back_in_order(database: Database, conversations: Conversa
     assert first.message.label == LABEL.stored_as(DataClass.CONVERSATIONS)
 
 
+@pytest.mark.parametrize(
+    ("length", "bytes_max", "expected"),
+    [(9, 10_000, [2, 3, 4]), (2, 10_000, [1, 2]), (9, 4_000, [3, 4]), (9, 0, [4]), (0, 9_999, [])],
+)
+def test_only_as_many_messages_are_read_as_can_be_of_use(
+    database: Database,
+    conversations: Conversations,
+    length: int,
+    bytes_max: int,
+    expected: list[int],
+) -> None:
+    """A long conversation costs a turn no more than its context."""
+    _begin(database, conversations, "conv_1")
+    large = (Message(Role.USER, "x" * 4_000, LABEL), SAID)
+    database.write_now(lambda c: conversations.append(c, "conv_1", large, task_id="t", at_ms=1))
+    found = database.read_now(
+        lambda c: conversations.read_newest(c, "conv_1", length=length, bytes_max=bytes_max)
+    )
+    assert [entry.seq for entry in found][-3:] == expected
+
+
 def test_the_last_change_is_the_last_message(
     database: Database, conversations: Conversations
 ) -> None:

@@ -159,6 +159,35 @@ class FullAt:
         return await self._inner.read(task_id)
 
 
+class BrokenReads:
+    """A journal that nobody can read, because of a defect."""
+
+    def __init__(self, inner: StepLog) -> None:
+        self._inner = inner
+
+    async def append(self, step: Step) -> None:
+        """Append a step."""
+        await self._inner.append(step)
+
+    async def read(self, task_id: str) -> tuple[Entry, ...]:
+        """Fail as nobody expects."""
+        raise ZeroDivisionError(task_id)
+
+
+async def test_a_defect_while_resuming_ends_the_task(tmp_path: Path) -> None:
+    """The next start does not stumble over it again."""
+    task_id = await _interrupt(tmp_path)
+    model = ScriptedModel("main", answer)
+    async with open_core(
+        tmp_path, build_blueprint(LOOKUP), model, wrap_journal=BrokenReads
+    ) as core:
+        assert await core.driver.drain(10) == 0
+    async with open_core(tmp_path, build_blueprint(LOOKUP), model) as core:
+        assert core.driver.running == 0
+        view = await _view_end(core, task_id)
+    assert (view.outcome.status, view.outcome.reason) == (TaskStatus.FAILED, "InternalError")
+
+
 async def test_a_request_that_finds_no_room_leaves_nothing(tmp_path: Path) -> None:
     """Neither task nor conversation exists, and the next request is served."""
     async with open_core(
@@ -197,6 +226,24 @@ async def test_a_task_that_finds_no_room_is_settled_later(
             TaskStatus.FAILED,
             "StorageUnavailable",
         )
+
+
+async def test_requests_that_come_together_settle_a_task_once(tmp_path: Path) -> None:
+    """Both are served, and the task has one end."""
+    async with open_core(
+        tmp_path,
+        build_blueprint(LOOKUP),
+        ScriptedModel("main", answer),
+        wrap_journal=lambda inner: FullAt(inner, RecordType.TOOL_ANSWERED),
+    ) as core:
+        live = await core.driver.start(ask("Hello"))
+        with pytest.raises(StorageFull):
+            await live.wait()
+        outcomes = await asyncio.gather(*(core.chat(ask(f"Again {n}")) for n in range(5)))
+        entries = await core.journal.read(live.task_id)
+    assert {outcome.status for outcome in outcomes} == {TaskStatus.REPLIED}
+    assert [entry.type for entry in entries][-1] is RecordType.FAILED
+    assert sum(entry.type is RecordType.FAILED for entry in entries) == 1
 
 
 async def test_a_reply_that_finds_no_room_is_kept_for_later(tmp_path: Path) -> None:
