@@ -21,10 +21,13 @@ from steward_runtime.telemetry.spans import entered
 SILENT_ROUTES: Final = frozenset({"/livez", "/readyz", "/healthz", "/metrics"})
 """Asked every few seconds: counted, not logged."""
 OTHER_ROUTE: Final = "other"
+_COLLECTIONS: Final = (
+    r"v1/(?:models|tasks|conversations|memories)"
+    r"|internal/v1/(?:status|purges|erasures|receipts)"
+)
 _ROUTES: Final = re.compile(
     r"(/livez|/readyz|/healthz|/metrics|/v1/chat/completions"
-    r"|/(?:v1/(?:models|tasks|conversations|memories)|internal/v1/(?:status|purges|receipts)))"
-    r"(/[^/]+)?"
+    rf"|/(?:{_COLLECTIONS}))(/[^/]+)?(/cosignature)?"
 )
 CLIENT_GONE_STATUS: Final = 499
 """nginx's number for a client that left before the answer; used in metrics only."""
@@ -101,4 +104,4 @@ def name_route(path: str) -> str:
     match = _ROUTES.fullmatch(path)
     if match is None:
         return OTHER_ROUTE
-    return match[1] if match[2] is None else f"{match[1]}/{{id}}"
+    return match[1] if match[2] is None else f"{match[1]}/{{id}}{match[3] or ''}"

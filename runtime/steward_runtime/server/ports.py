@@ -66,19 +66,19 @@ class Memories(Protocol):
         ...
 
 
-class Administration(Protocol):
-    """What operators and the purge Job may ask; documents are JSON objects."""
-
-    async def show_status(self) -> Mapping[str, Any]:
-        """Return version, digests, public key, purge state and counters."""
-        ...
+class Purges(Protocol):
+    """Purge runs and receipts; documents are JSON objects."""
 
     async def start_purge(self) -> Mapping[str, Any]:
         """Start a purge run, or join the one that is under way."""
         ...
 
+    async def start_erasure(self) -> Mapping[str, Any]:
+        """Freeze the assistant for good and start to erase everything."""
+        ...
+
     async def show_purge(self, run_id: str) -> Mapping[str, Any] | None:
-        """Return a purge run, or None if there is no such run."""
+        """Return a run, or None if there is no such run."""
         ...
 
     async def list_receipts(self, after: str | None) -> Mapping[str, Any]:
@@ -87,6 +87,10 @@ class Administration(Protocol):
 
     async def read_receipt(self, digest: str) -> bytes | None:
         """Return the envelope of one receipt as it was signed."""
+        ...
+
+    async def acknowledge_receipt(self, digest: str, document: object) -> None:
+        """Keep the archive's co-signature."""
         ...
 
 
