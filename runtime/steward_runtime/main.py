@@ -22,6 +22,7 @@ from steward_runtime.telemetry.logs import configure_logs
 from steward_runtime.telemetry.names import LogField
 
 if TYPE_CHECKING:
+    _Commands = argparse._SubParsersAction[argparse.ArgumentParser]
     from steward_runtime.wiring import Foundation, ServeSettings
 
 DEFECT: Final = 1
@@ -69,7 +70,17 @@ def build_parser() -> argparse.ArgumentParser:
     serve.add_argument("--metrics-port", type=int, default=9090, help="port of metrics")
     serve.add_argument("--local", action="store_true", help="read bindings.json (laptops only)")
     serve.set_defaults(handler=_serve)
+    _add_purge(commands)
     return parser
+
+
+def _add_purge(commands: _Commands) -> None:
+    purge = commands.add_parser("purge", help="purge what is due and wait for the end")
+    _add_config(purge)
+    place = purge.add_mutually_exclusive_group(required=True)
+    place.add_argument("--server", help="administration API of the running runtime")
+    place.add_argument("--data", type=Path, help="folder of the database, while no runtime runs")
+    purge.set_defaults(handler=_purge)
 
 
 def _add_config(parser: argparse.ArgumentParser) -> None:
@@ -98,6 +109,20 @@ def _serve(options: argparse.Namespace) -> int:
     finally:
         foundation.close()
     return 0
+
+
+def _purge(options: argparse.Namespace) -> int:
+    from steward_runtime.config import ConfigFolder, read_secret
+
+    folder = ConfigFolder(Path(options.config))
+    if options.server is None:
+        from steward_runtime.retention.direct import run_purge_direct
+
+        is_local = folder.bindings.exists()
+        return run_purge_direct(folder, Path(options.data), _tell, is_local=is_local)
+    from steward_runtime.retention.client import Server, run_purge_client
+
+    return run_purge_client(Server(options.server, read_secret(folder.purge_token)), _tell)
 
 
 async def _serve_until_stopped(settings: ServeSettings, foundation: Foundation) -> None:

@@ -7,25 +7,33 @@ it.
 from __future__ import annotations
 
 import logging
+from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Final
 
-from steward_api.blueprint import Bindings, Blueprint, Denial
+from steward_api.blueprint import Bindings, Blueprint, Denial, Trust
 from steward_runtime import config
-from steward_runtime.clock import Clock, Ids, RandomIds, SystemClock
-from steward_runtime.config import ConfigFolder
+from steward_runtime.clock import Clock, Ids, RandomIds, SystemClock, render_time
+from steward_runtime.config import ConfigFolder, KeyMissing
 from steward_runtime.crypto.keyring import Keyring
 from steward_runtime.limits.queue import Places
 from steward_runtime.limits.rate import Rate
 from steward_runtime.memory.scope import ScopeCache
 from steward_runtime.memory.store import MemorySettings, MemoryStore
+from steward_runtime.retention.assembly import PurgeParts, build_purge, resolve_places
+from steward_runtime.retention.service import PurgeService
+from steward_runtime.retention.signing import SigningKey, read_signing_key
+from steward_runtime.server.admin import AdminEndpoints
+from steward_runtime.server.administration import ErasureOrder, Status, StatusFacts
 from steward_runtime.server.admission import Admission, RateLimiter
-from steward_runtime.server.app import build_metrics_app, build_public_app
+from steward_runtime.server.app import build_admin_app, build_metrics_app, build_public_app
 from steward_runtime.server.auth import KeyEntry, Keys, build_generated_entry
+from steward_runtime.server.door import Door
 from steward_runtime.server.health import Readiness
 from steward_runtime.server.memory_access import MemoryAccess
+from steward_runtime.server.operator_tokens import AdminTokens
 from steward_runtime.server.parts import Identity, PublicParts
 from steward_runtime.server.serving import Listening, Servers
 from steward_runtime.storage.database import Database
@@ -78,6 +86,8 @@ class Documents:
     blueprint: Blueprint
     bindings: Bindings
     keyring: Keyring
+    signing_key: SigningKey
+    trust: Watched[Trust]
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,6 +122,8 @@ def build_foundation(settings: ServeSettings) -> Foundation:
     encryption = config.load_encryption_key(folder)
     config.read_secret(folder.api_key)
     keyring = Keyring(encryption.key, encryption.key_id, clock)
+    signing_key = read_signing_key(folder.signing_key.parent)
+    trust = Watched(folder.trust, config.load_trust, clock.monotonic_seconds)
     metrics = Metrics()
     metrics.record_blueprint(blueprint.assistant, blueprint.digest)
     tracer = _build_tracer(settings, ids, blueprint.assistant)
@@ -121,7 +133,7 @@ def build_foundation(settings: ServeSettings) -> Foundation:
     except BaseException:
         lock.release()
         raise
-    documents = Documents(blueprint, bindings, keyring)
+    documents = Documents(blueprint, bindings, keyring, signing_key, trust)
     return Foundation(documents, clock, ids, metrics, tracer, database, lock)
 
 
@@ -155,6 +167,7 @@ class Runtime:
         embedder = None
         if blueprint.memory is not None and blueprint.memory.embedder is not None:
             embedder = self._adapters.build_embedder(blueprint.memory.embedder)
+        self._scopes = ScopeCache()
         memory_settings = MemorySettings(blueprint.memory, embedder)
         self._memory = MemoryStore(
             foundation.database,
@@ -162,7 +175,7 @@ class Runtime:
             lambda: memory_settings,
             foundation.clock,
             foundation.ids,
-            ScopeCache(),
+            self._scopes,
         )
         memory = None if blueprint.memory is None else self._memory
         self._pins = Pins(
@@ -178,11 +191,18 @@ class Runtime:
             ids=foundation.ids,
             observer=TaskObserver(foundation.metrics),
         )
+        self._purges = self._build_purges()
         self._servers = Servers(self._build_listenings())
+
+    @property
+    def ports(self) -> Mapping[str, int]:
+        """Ports that are listened on, by name."""
+        return self._servers.ports
 
     async def start(self) -> None:
         """Take up what a crash interrupted, and serve."""
         resumed = await self._driver.open()
+        self._purges.resume()
         await self._servers.start()
         self._readiness.open()
         blueprint = self._foundation.documents.blueprint
@@ -203,6 +223,7 @@ class Runtime:
         self._readiness.close("Draining")
         limits = self._foundation.documents.blueprint.limits
         left = await self._driver.drain(limits.turn_deadline_seconds + DRAIN_MARGIN_SECONDS)
+        await self._purges.close()
         await self._servers.stop()
         await self._adapters.close()
         _log.info("Stopped", extra={LogField.COUNT.value: left})
@@ -229,8 +250,50 @@ class Runtime:
         measures = build_metrics_app(self._readiness, metrics, monotonic)
         return (
             Listening("http", public, settings.host, settings.port),
+            Listening("admin", self._build_admin_app(), settings.host, settings.admin_port),
             Listening("metrics", measures, settings.host, settings.metrics_port),
         )
+
+    def _build_purges(self) -> PurgeService:
+        foundation, documents = self._foundation, self._foundation.documents
+        parts = PurgeParts(
+            database=foundation.database,
+            keyring=documents.keyring,
+            signing_key=documents.signing_key,
+            blueprint=documents.blueprint,
+            trust=documents.trust.current,
+            places=resolve_places(self._settings.data, is_local=self._settings.is_local),
+            clock=foundation.clock,
+            ids=foundation.ids,
+            on_memory_erased=self._scopes.clear,
+        )
+        return PurgeService(*build_purge(parts))
+
+    def _build_admin_app(self) -> Door:
+        foundation, documents = self._foundation, self._foundation.documents
+        clock, signing_key = foundation.clock, documents.signing_key
+        facts = StatusFacts(
+            version=find_version(),
+            assistant=documents.blueprint.assistant,
+            blueprint_digest=documents.blueprint.digest,
+            public_key=signing_key.public_key,
+            key_id=signing_key.key_id,
+            started_at=render_time(clock.now_ms()),
+            count_running=lambda: self._driver.running,
+        )
+        purge_token = Watched(
+            self._settings.config.purge_token, _gather_purge_token, clock.monotonic_seconds
+        )
+        endpoints = AdminEndpoints(
+            AdminTokens(
+                documents.trust.current, purge_token.current, lambda: clock.now_ms() // 1_000
+            ),
+            Status(facts, self._readiness),
+            self._purges,
+            ErasureOrder(self._purges),
+        )
+        metrics = foundation.metrics
+        return build_admin_app(endpoints, self._readiness, metrics, clock.monotonic_seconds)
 
     def _build_public_parts(self) -> PublicParts:
         foundation, folder = self._foundation, self._settings.config
@@ -285,6 +348,13 @@ def find_version() -> str:
 
 def _gather_generated_key(path: Path) -> KeyEntry:
     return build_generated_entry(config.read_secret(path))
+
+
+def _gather_purge_token(path: Path) -> str | None:
+    try:
+        return config.read_secret(path)
+    except KeyMissing:
+        return None
 
 
 def _build_tracer(settings: ServeSettings, ids: Ids, assistant: str) -> Tracer:
