@@ -173,6 +173,26 @@ def runtime_differs() -> State:
     )
 
 
+def runtime_fault(reason: Reason) -> State:
+    """The runtime was asked and did not say what it serves."""
+    if reason is Reason.RUNTIME_ANSWER_BROKEN:
+        return _false(
+            ConditionType.RUNTIME_VERIFIED,
+            reason,
+            "what listens on the administration port does not speak /internal/v1; check the "
+            "runtime's image",
+        )
+    if reason is Reason.RUNTIME_REFUSED:
+        message = (
+            "the runtime refused the operator's token; its trust document may be a minute behind, "
+            "otherwise check the clocks of the nodes"
+        )
+    else:
+        reason = Reason.RUNTIME_UNREACHABLE
+        message = "the runtime did not answer on its administration port; it is asked again"
+    return State(ConditionType.RUNTIME_VERIFIED, ConditionStatus.UNKNOWN, reason, message)
+
+
 def egress_exact() -> State:
     """The NetworkPolicy says exactly what the Blueprint declares."""
     return _true(ConditionType.EGRESS_EXACT, Reason.EXACT)

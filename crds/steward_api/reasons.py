@@ -68,6 +68,9 @@ class Reason(StrEnum):
     VERIFIED = "Verified"
     NOT_ASKED = "NotAsked"
     BLUEPRINT_MISMATCH = "BlueprintMismatch"
+    RUNTIME_UNREACHABLE = "RuntimeUnreachable"
+    RUNTIME_REFUSED = "RuntimeRefused"
+    RUNTIME_ANSWER_BROKEN = "RuntimeAnswerBroken"
 
     EXACT = "Exact"
     HOSTNAMES_NOT_ENFORCEABLE = "HostnamesNotEnforceable"
@@ -187,6 +190,16 @@ REASON_MEANINGS: Final[Mapping[Reason, str]] = MappingProxyType(
         Reason.VERIFIED: "The runtime serves the Blueprint that the status names.",
         Reason.NOT_ASKED: "The runtime has not been asked yet.",
         Reason.BLUEPRINT_MISMATCH: "The runtime serves another Blueprint.",
+        Reason.RUNTIME_UNREACHABLE: (
+            "The runtime did not answer on its administration port; it is asked again."
+        ),
+        Reason.RUNTIME_REFUSED: (
+            "The runtime does not accept the operator's token: its trust document lags, or the "
+            "clocks of the nodes differ by more than a few seconds."
+        ),
+        Reason.RUNTIME_ANSWER_BROKEN: (
+            "What listens on the administration port does not speak the operator's contract."
+        ),
         Reason.EXACT: "The NetworkPolicy allows the declared destinations and nothing else.",
         Reason.HOSTNAMES_NOT_ENFORCEABLE: (
             "A NetworkPolicy cannot name hosts outside the cluster, so public addresses are "

@@ -8,7 +8,7 @@ import os
 import secrets
 import sys
 from collections.abc import Sequence
-from contextlib import suppress
+from contextlib import AsyncExitStack, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -18,6 +18,10 @@ from steward_operator.apply.effects import Effects
 from steward_operator.apply.events import EventPoster
 from steward_operator.apply.keys import KeyStores, KeyWriter
 from steward_operator.apply.status import StatusWriter
+from steward_operator.contract.client import RuntimeStatus
+from steward_operator.contract.errors import RuntimeUnreachable
+from steward_operator.contract.reports import Reports
+from steward_operator.contract.runtimes import Runtimes, open_runtimes
 from steward_operator.errors import ApiError, ConfigurationError, OperatorError
 from steward_operator.gather.anchors import AnchorStore
 from steward_operator.gather.blueprints import BlueprintStore, BlueprintUses
@@ -25,6 +29,7 @@ from steward_operator.gather.child_cache import ChildCache
 from steward_operator.gather.mount_failures import MountFailures
 from steward_operator.gather.own_cache import OwnCache
 from steward_operator.gather.probes import SecretProbes
+from steward_operator.gather.subject import Subject
 from steward_operator.gather.world import Gatherer, Sources, Stores
 from steward_operator.health import HealthServer
 from steward_operator.kube.client import KubeClient
@@ -52,6 +57,7 @@ class Options:
     health_port: int
     metrics_port: int
     log_level: str
+    key_path: Path | None
     settings: OperatorSettings
 
 
@@ -70,6 +76,12 @@ def parse_options(arguments: Sequence[str]) -> Options:
     parser.add_argument(
         "--runtime-image", default=defaults.runtime_image, help="image of the runtime's containers"
     )
+    parser.add_argument(
+        "--key-file",
+        type=Path,
+        help="file or folder of the operator's Ed25519 key; made as a Secret where it is absent; "
+        "without this flag runtimes are not asked",
+    )
     parser.add_argument("--health-port", type=int, default=8081, help="/livez, /readyz; 0: none")
     parser.add_argument("--metrics-port", type=int, default=9090, help="/metrics; 0: none")
     parser.add_argument("--log-level", default="info", choices=("debug", "info", "warning"))
@@ -80,6 +92,7 @@ def parse_options(arguments: Sequence[str]) -> Options:
         health_port=given.health_port,
         metrics_port=given.metrics_port,
         log_level=given.log_level,
+        key_path=given.key_file,
         settings=OperatorSettings(
             runtime_image=given.runtime_image,
             operator_namespace=os.environ.get("POD_NAMESPACE", defaults.operator_namespace),
@@ -96,7 +109,21 @@ async def serve(options: Options) -> None:
     connection = Connection(options.kubeconfig)
     await connection.load()
     loop = asyncio.get_running_loop()
-    engine = build_engine(connection, options, loop)
+    client = KubeClient(Transport(connection, Throttle(loop.time)), FIELD_MANAGER)
+    async with AsyncExitStack() as stack:
+        stack.push_async_callback(connection.close)
+        runtimes = None
+        if options.key_path is not None:
+            opening = open_runtimes(options.key_path, client, options.settings.operator_namespace)
+            runtimes = await stack.enter_async_context(opening)
+        engine = build_engine(client, options, loop, runtimes)
+        await _run(engine, connection, options)
+    log().info("stopped")
+
+
+async def _run(engine: Engine, connection: Connection, options: Options) -> None:
+    """Sync, follow and work until told to stop."""
+    loop = asyncio.get_running_loop()
     health = HealthServer(engine, options.health_port, options.metrics_port)
     stop = asyncio.Event()
     work: asyncio.Task[None] | None = None
@@ -117,16 +144,16 @@ async def serve(options: Options) -> None:
                 await work
         engine.queue.close()
         await health.stop()
-        await connection.close()
-    log().info("stopped")
 
 
 def build_engine(
-    connection: Connection, options: Options, loop: asyncio.AbstractEventLoop
+    client: KubeClient,
+    options: Options,
+    loop: asyncio.AbstractEventLoop,
+    runtimes: Runtimes | None,
 ) -> Engine:
     """Wire the rooms together: the only place that chooses clocks and randomness."""
     clock, draw = loop.time, _draw
-    client = KubeClient(Transport(connection, Throttle(clock)), FIELD_MANAGER)
     anchors, probes = AnchorStore(client), SecretProbes(client, clock, draw)
     stores = Stores(
         own=OwnCache(),
@@ -136,8 +163,19 @@ def build_engine(
         mounts=MountFailures(),
         blueprints=BlueprintStore(client),
         uses=BlueprintUses(client),
+        reports=Reports(
+            runtimes.ask if runtimes else _ask_nobody,
+            lambda subject: engine.queue.add(subject),  # noqa: PLW0108 - made below
+            clock,
+            draw,
+        ),
     )
-    sources = Sources(_now, lambda: secrets.token_hex(ENTROPY_LENGTH // 2), options.settings)
+    sources = Sources(
+        _now,
+        lambda: secrets.token_hex(ENTROPY_LENGTH // 2),
+        options.settings,
+        (runtimes.trusted_key,) if runtimes else (),
+    )
     keys = KeyWriter(client, KeyStores(stores.children, anchors, probes), clock)
     children = ChildWriter(client, stores.children, clock)
     events = EventPoster(client, _now, lambda: secrets.token_hex(8))
@@ -152,7 +190,7 @@ def build_engine(
         clock=clock,
         settings=options.settings,
     )
-    return Engine(
+    engine = Engine(
         client,
         stores,
         passes,
@@ -161,6 +199,11 @@ def build_engine(
         clock=clock,
         draw=draw,
     )
+    return engine
+
+
+async def _ask_nobody(subject: Subject, uid: str) -> RuntimeStatus:
+    raise RuntimeUnreachable(f"no key opens the runtime of {subject.name} ({uid})")
 
 
 async def _sync(engine: Engine) -> None:

@@ -53,6 +53,8 @@ TOUCHES_THE_WORLD = (
     "steward_operator.apply.*",
     "steward_operator.archive",
     "steward_operator.archive.*",
+    "steward_operator.contract",
+    "steward_operator.contract.*",
     "steward_operator.gather",
     "steward_operator.gather.*",
     "steward_operator.health",

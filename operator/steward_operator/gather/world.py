@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TypeVar
 
+from steward_api.blueprint import TrustedKey
 from steward_api.v1alpha1 import (
     Assistant,
     MemoryPolicy,
@@ -16,6 +17,7 @@ from steward_api.v1alpha1 import (
     Tool,
 )
 from steward_operator import names
+from steward_operator.contract.reports import Reports
 from steward_operator.gather.anchors import AnchorStore
 from steward_operator.gather.blueprints import BlueprintStore, BlueprintUses
 from steward_operator.gather.child_cache import ChildCache
@@ -47,12 +49,14 @@ class Stores:
     mounts: MountFailures
     blueprints: BlueprintStore
     uses: BlueprintUses
+    reports: Reports
 
     def forget(self, assistant: Subject) -> None:
         """Drop what is remembered about a deleted Assistant, its children's records apart."""
         self.probes.forget(assistant)
         self.mounts.forget(assistant)
         self.blueprints.forget(assistant)
+        self.reports.forget(assistant)
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +66,8 @@ class Sources:
     now: Callable[[], datetime]
     entropy: Callable[[], str]
     settings: OperatorSettings
+    operator_keys: tuple[TrustedKey, ...] = ()
+    """Public keys whose tokens runtimes accept; none where no contract is open."""
 
 
 class Gatherer:
@@ -112,6 +118,8 @@ class Gatherer:
             ),
             mount_failures=self._mount_failures(subject, present),
             faults=faults,
+            operator_keys=self._sources.operator_keys,
+            runtime=stores.reports.of(subject),
         )
 
     def missing_references(self, subject: Subject) -> bool:

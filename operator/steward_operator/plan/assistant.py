@@ -22,7 +22,7 @@ from steward_operator.plan.events import plan_events
 from steward_operator.plan.references import Resolved, resolve_references
 from steward_operator.plan.secrets import plan_secrets
 from steward_operator.plan.status import Findings, plan_status, render_changed_status
-from steward_operator.plan.world import Plan, World
+from steward_operator.plan.world import Plan, RuntimeQuestion, World
 
 SERVICE_NAME: Final = re.compile(r"^[a-z]([-a-z0-9]*[a-z0-9])?$")
 """An RFC 1035 label: what a Service may be called."""
@@ -59,7 +59,16 @@ def plan_assistant(world: World) -> Plan:
             plan_events(world.assistant.status.conditions, status.conditions) if changed else ()
         ),
         requeue_seconds=world.settings.requeue_seconds if serving else None,
+        question=_plan_question(world, findings),
     )
+
+
+def _plan_question(world: World, findings: Findings) -> RuntimeQuestion | None:
+    """Say whether the runtime can be asked: a Pod is there, and it knows the operator's key."""
+    served = findings.serving
+    if served is None or not findings.rollout.is_available or not world.operator_keys:
+        return None
+    return RuntimeQuestion(world.assistant.metadata.uid, served.digest)
 
 
 def check_assistant(assistant: Assistant) -> tuple[Problem, ...]:

@@ -122,9 +122,14 @@ def _plan_fault(fault: WriteFault) -> State:
 
 
 def _plan_runtime(world: World, findings: Findings) -> State:
-    if world.runtime is None or findings.serving is None:
+    served, report = findings.serving, world.runtime
+    if report is None or served is None or not findings.rollout.is_available:
         return state.runtime_not_asked()
-    if world.runtime.blueprint_digest == findings.serving.digest:
+    if report.asked_for != served.digest:
+        return state.runtime_not_asked()
+    if report.fault is not None:
+        return state.runtime_fault(report.fault)
+    if report.blueprint_digest == served.digest:
         return state.runtime_verified()
     return state.runtime_differs()
 

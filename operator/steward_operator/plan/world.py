@@ -15,6 +15,7 @@ from typing import Final, TypeAlias
 
 from steward_api.blueprint import Blueprint, TrustedKey
 from steward_api.meta import ObjectMeta, Status
+from steward_api.reasons import Reason
 from steward_api.v1alpha1 import (
     Assistant,
     MemoryPolicy,
@@ -41,6 +42,7 @@ __all__ = [
     "OperatorSettings",
     "Plan",
     "PlannedAnchor",
+    "RuntimeQuestion",
     "RuntimeReport",
     "SecretRole",
     "World",
@@ -104,10 +106,24 @@ class WriteFault:
 
 
 @dataclass(frozen=True, slots=True)
-class RuntimeReport:
-    """What a runtime said at `/internal/v1/status`."""
+class RuntimeQuestion:
+    """A runtime that is to be asked which Blueprint it serves."""
 
+    uid: str
+    """Uid of the Assistant."""
     blueprint_digest: str
+    """The Blueprint whose Pod is available."""
+
+
+@dataclass(frozen=True, slots=True)
+class RuntimeReport:
+    """What a runtime said at `/internal/v1/status`, or why it said nothing."""
+
+    asked_for: str
+    """Digest of the Blueprint in the question."""
+    blueprint_digest: str | None = None
+    """What it serves; None where it did not say."""
+    fault: Reason | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,7 +159,8 @@ class World:
     """Permanent refusals of the last pass; `apply` plans once more with them for the status."""
     operator_keys: tuple[TrustedKey, ...] = ()
     runtime: RuntimeReport | None = None
-    """None until the runtime was asked."""
+    """None until the runtime was asked; an answer about another Blueprint than the planned one
+    proves nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -202,3 +219,5 @@ class Plan:
     events: tuple[Event, ...] = ()
     requeue_seconds: int | None = None
     """Plan again after this time even if nothing happens."""
+    question: RuntimeQuestion | None = None
+    """Set while a Pod of the planned Blueprint is available."""

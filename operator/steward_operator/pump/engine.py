@@ -137,6 +137,7 @@ class Engine:
             for _ in range(WORKERS):
                 group.create_task(self._work())
             group.create_task(self._resync())
+            group.create_task(self._stores.reports.run())
 
     def oldest_pass_seconds(self) -> float:
         """Return how long the longest running pass has run: a liveness signal."""

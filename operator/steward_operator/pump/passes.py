@@ -10,6 +10,7 @@ from typing import Any, Final
 from steward_api.v1alpha1 import Assistant
 from steward_operator.apply.effects import Effects
 from steward_operator.apply.status import QUIET_SECONDS, StatusWriter
+from steward_operator.contract.reports import PATIENCE_SECONDS
 from steward_operator.errors import ApiError, OutdatedError
 from steward_operator.gather.own_cache import Entry
 from steward_operator.gather.subject import Subject
@@ -136,8 +137,17 @@ class Passes:
         if outcome.writes or outcome.is_outdated:
             # The plan was made before these writes, so its status is old news.
             return Look(QUIET_SECONDS, fault)
+        if self._must_wait_for_runtime(subject, plan):
+            return Look(PATIENCE_SECONDS, fault)
         waited = await self._statuses.apply(subject, assistant, plan, ledger.timing)
         return Look(self._next_look(subject, plan, ledger, waited), fault)
+
+    def _must_wait_for_runtime(self, subject: Subject, plan: Plan) -> bool:
+        """Ask the runtime if it is time; its first answer shares a write with Ready."""
+        if plan.question is None:
+            self._stores.reports.forget(subject)
+            return False
+        return self._stores.reports.must_wait(subject, plan.question)
 
     def _next_look(
         self, subject: Subject, plan: Plan, ledger: Ledger, waited: float | None
@@ -147,6 +157,7 @@ class Passes:
             waited,
             plan.requeue_seconds,
             self._stores.probes.seconds_to_next(subject),
+            self._stores.reports.seconds_to_next(subject),
             None if expiry is None else max(0.0, expiry - self._clock()),
         ]
         return min((time for time in times if time is not None), default=None)

@@ -11,7 +11,7 @@ from steward_api.meta import Condition, ConditionStatus
 from steward_operator.objects import ObjectKey, key_of
 from steward_operator.plan.assistant import plan_assistant
 from steward_operator.plan.prompt import digest_of_prompt
-from steward_operator.plan.world import Broken, MountFailure, Plan, RuntimeReport, World, WriteFault
+from steward_operator.plan.world import Broken, MountFailure, Plan, World, WriteFault
 from steward_plans.cluster import Cluster
 from steward_plans.objects import (
     make_assistant,
@@ -357,20 +357,6 @@ def test_a_refused_write_shows_the_words_of_the_api_server() -> None:
     plan = plan_assistant(make_world(faults=(WriteFault(key, 403, "exceeded quota"),)))
     assert "exceeded quota" in conditions_of(plan)["Ready"].message
     assert conditions_of(plan)["Reconciling"].status is ConditionStatus.FALSE
-
-
-def test_a_runtime_is_verified_only_by_what_it_says() -> None:
-    """Unknown until asked, True for the same digest, False for another one."""
-    world = make_world()
-    plan = plan_assistant(world)
-    assert plan.status is not None
-    assert conditions_of(plan)["RuntimeVerified"].status is ConditionStatus.UNKNOWN
-    same = RuntimeReport(plan.status["blueprintDigest"])
-    found = conditions_of(plan_assistant(replace(world, runtime=same)))
-    assert found["RuntimeVerified"].status is ConditionStatus.TRUE
-    other = RuntimeReport("sha256:" + "0" * 64)
-    found = conditions_of(plan_assistant(replace(world, runtime=other)))
-    assert found["RuntimeVerified"].reason == "BlueprintMismatch"
 
 
 def test_an_assistant_in_deletion_is_left_to_the_garbage_collector() -> None:

@@ -1,0 +1,60 @@
+"""Where the runtime of an assistant listens: at its Pod, asked for when it is needed.
+
+By Pod and not by Service: no name has to be resolved, and no connection goes to a Pod that is on
+its way out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, Final
+
+from steward_operator import labels, names
+from steward_operator.contract.errors import RuntimeUnreachable
+from steward_operator.errors import ApiError
+from steward_operator.gather.subject import Subject
+from steward_operator.kube.client import KubeClient, Selection
+from steward_operator.kube.resources import PODS
+from steward_operator.names import Component
+from steward_operator.objects import Manifest
+
+PAGE_SIZE: Final = 20
+
+
+class PodAddresses:
+    """Finds the administration address of running Pods."""
+
+    def __init__(self, client: KubeClient) -> None:
+        """List Pods through `client`."""
+        self._client = client
+
+    async def find(self, subject: Subject) -> str:
+        """Return the base URL of the administration API, for example `http://10.1.2.3:8081`.
+
+        Raises:
+            RuntimeUnreachable: if no Pod runs, or Pods cannot be listed.
+        """
+        selected = labels.labels_that_select_pods(subject.name, Component.RUNTIME)
+        selector = ",".join(f"{name}={value}" for name, value in selected.items())
+        selection = Selection(subject.namespace, labels=selector)
+        found: list[tuple[str, str]] = []
+        try:
+            async for page in self._client.pages(PODS, selection, PAGE_SIZE):
+                found.extend(_running(page.items))
+        except ApiError as error:
+            raise RuntimeUnreachable(str(error)) from error
+        if not found:
+            raise RuntimeUnreachable(f"no Pod of Assistant {subject.name} is running")
+        _, address = max(found)
+        host = f"[{address}]" if ":" in address else address
+        return f"http://{host}:{names.ADMIN_PORT}"
+
+
+def _running(pods: tuple[Manifest, ...]) -> Iterator[tuple[str, str]]:
+    """Yield time of creation and address of Pods that run and stay."""
+    for pod in pods:
+        metadata: dict[str, Any] = pod.get("metadata") or {}
+        status: dict[str, Any] = pod.get("status") or {}
+        is_up = status.get("phase") == "Running" and not metadata.get("deletionTimestamp")
+        if is_up and status.get("podIP"):
+            yield str(metadata.get("creationTimestamp", "")), str(status["podIP"])

@@ -1,0 +1,83 @@
+"""Calls the runtime of an Assistant by name: finds its Pod, then speaks the contract."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import aiohttp
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+from steward_api.blueprint import TrustedKey
+from steward_operator.contract.address import PodAddresses
+from steward_operator.contract.client import Erasure, RuntimeClient, RuntimeStatus, Target
+from steward_operator.contract.keys import build_trusted_key, obtain_operator_key
+from steward_operator.gather.subject import Subject
+from steward_operator.kube.client import KubeClient
+
+CONNECTIONS_MAX: Final = 16
+IDLE_SECONDS: Final = 5.0
+"""A Pod is asked rarely, so a connection is not kept for the next time."""
+
+
+@dataclass(frozen=True, slots=True)
+class Runtimes:
+    """Every runtime, behind the operator's key."""
+
+    key: Ed25519PrivateKey
+    session: aiohttp.ClientSession
+    addresses: PodAddresses
+    client: RuntimeClient
+
+    @property
+    def trusted_key(self) -> TrustedKey:
+        """The public half of the operator's key."""
+        return build_trusted_key(self.key)
+
+    async def ask(self, subject: Subject, uid: str) -> RuntimeStatus:
+        """Ask a runtime for its status.
+
+        Raises:
+            RuntimeFault: if it does not answer as the contract says.
+        """
+        return await self.client.read_status(await self._find(subject, uid))
+
+    async def erase(self, subject: Subject, uid: str) -> Erasure:
+        """Order the erasure of an Assistant's data, or see how far it is.
+
+        Raises:
+            RuntimeFault: if it does not answer as the contract says.
+        """
+        return await self.client.start_erasure(await self._find(subject, uid))
+
+    async def _find(self, subject: Subject, uid: str) -> Target:
+        return Target(subject.name, uid, await self.addresses.find(subject))
+
+
+@asynccontextmanager
+async def open_runtimes(
+    key_path: Path, client: KubeClient, namespace: str
+) -> AsyncIterator[Runtimes]:
+    """Obtain the operator's key and open the HTTP session.
+
+    Args:
+        key_path: file or folder of the operator's key.
+        client: makes the key's Secret and lists Pods.
+        namespace: the operator's namespace.
+
+    Raises:
+        ConfigurationError: if there is no usable key.
+    """
+    key = await obtain_operator_key(key_path, client, namespace, time.monotonic)
+    connector = aiohttp.TCPConnector(limit=CONNECTIONS_MAX, keepalive_timeout=IDLE_SECONDS)
+    async with aiohttp.ClientSession(connector=connector, trust_env=False) as session:
+        calls = RuntimeClient(session, key, _now_seconds)
+        yield Runtimes(key, session, PodAddresses(client), calls)
+
+
+def _now_seconds() -> int:
+    return time.time_ns() // 1_000_000_000
