@@ -17,20 +17,12 @@ from typing import Final
 
 from steward_api.receipt import Envelope, Statement, key_id_of
 from steward_api.v1alpha1.retention_policy import DataClass
+from steward_cli.local.receipts import Signer, render_public_key
 
 RECEIPT_FILE: Final = "receipt.json"
 FLIPPED_FILE: Final = "receipt-flipped.json"
 SIGNED_FILE: Final = "signed.bin"
 VERIFY_SECONDS: Final = 60
-
-
-@dataclass(frozen=True, slots=True)
-class Signer:
-    """A public key with the name of who holds the private half."""
-
-    name: str
-    public_key: bytes
-    """Raw 32 bytes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,16 +65,6 @@ def flip_byte(envelope: Envelope) -> bytes:
     payload[len(payload) // 2] ^= 1
     changed = base64.b64encode(bytes(payload)).decode()
     return envelope.model_copy(update={"payload": changed}).render()
-
-
-def render_public_key(raw: bytes) -> bytes:
-    """Write a raw Ed25519 public key as PEM."""
-    from cryptography.hazmat.primitives import serialization
-    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
-
-    return Ed25519PublicKey.from_public_bytes(raw).public_bytes(
-        serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo
-    )
 
 
 def build_verify_command(proof: Proof, file: str) -> tuple[str, ...]:

@@ -19,7 +19,7 @@ from steward_cli.demo.expectations import (
     Questions,
     Request,
 )
-from steward_cli.local.chat import SUBJECT_HEADER, Answer, Conversation, open_client
+from steward_cli.local.chat import SUBJECT_HEADER, Conversation, open_client
 from steward_cli.local.errors import ChatFailed
 from steward_cli.local.layout import StateFolder
 from steward_cli.local.record import RunRecord
@@ -27,6 +27,9 @@ from steward_cli.local.record import RunRecord
 TOOL: Final = "Tool"
 RECALL: Final = "Recall"
 RESOLVED: Final = "Resolved"
+REPLIED: Final = "Replied"
+UNUSABLE: Final = "unusable"
+"""What a question got whose answer was neither a tool nor a reply."""
 POLL_SECONDS: Final = 1.0
 
 Tell = Callable[[str], None]
@@ -169,49 +172,60 @@ def list_tools(task: dict[str, Any]) -> list[str]:
 
 
 def choice_of(task: dict[str, Any]) -> str:
-    """Return the first choice of the model: a tool, done or refused, or a reply."""
+    """Return the first choice of the model: a tool, done or refused, a reply, or none at all."""
     tools = [step["tool"] for step in task["steps"] if step["type"] == TOOL]
-    return str(tools[0]) if tools else REPLY
+    if tools:
+        return str(tools[0])
+    return REPLY if task["status"] == REPLIED else UNUSABLE
 
 
 def _ask(visit: Visit, questions: Questions, question: Question) -> tuple[str, dict[str, Any]]:
-    talk = Chat(subject=questions.subject, say=question.say, conversation=question.say[:63])
-    quiet: list[str] = []
     with visit.open() as client:
-        task = _say(visit, client, talk, write=quiet.append)
+        talk = Conversation(client, visit.record.assistant, questions.subject)
+        note = ""
+        try:
+            talk.send(question.say, lambda _: None)
+        except ChatFailed as failed:
+            note = f"  ({str(failed).partition(':')[0]})"
+        task = _read_task(visit, client, talk.task, questions.subject)
     choice = choice_of(task)
     mark = "+" if choice == question.wants else "-"
-    visit.tell(f"    {mark} {question.say}  ->  {choice}\n")
+    visit.tell(f"    {mark} {question.say}  ->  {choice}{note}\n")
     return choice, task
 
 
-def _say(
-    visit: Visit, client: httpx.Client, chat: Chat, write: Tell | None = None
-) -> dict[str, Any]:
-    """Send one message and return its task as the journal tells it."""
-    if write is None:
-        visit.tell(f"    {chat.subject or 'nobody'}: {chat.say}\n    assistant: ")
+def _say(visit: Visit, client: httpx.Client, chat: Chat) -> dict[str, Any]:
+    """Send one message, show the reply as it comes, and return its task."""
+    visit.tell(f"    {chat.subject or 'nobody'}: {chat.say}\n    assistant: ")
     talk = Conversation(client, visit.record.assistant, chat.subject)
     talk.id = visit.conversations.get(chat.conversation)
-    answer = _send(talk, chat.say, write or visit.tell)
-    if write is None:
-        visit.tell("\n")
+    try:
+        talk.send(chat.say, visit.tell)
+    except ChatFailed as failed:
+        raise StepFailed(str(failed)) from failed
+    visit.tell("\n")
     if talk.id is not None:
         visit.conversations[chat.conversation] = talk.id
-    headers = {SUBJECT_HEADER: chat.subject} if chat.subject else {}
-    reply = client.get(f"tasks/{answer.task}", headers=headers)
+    return _read_task(visit, client, talk.task, chat.subject)
+
+
+def _read_task(
+    visit: Visit, client: httpx.Client, task_id: str | None, subject: str | None
+) -> dict[str, Any]:
+    """Return a task as the journal tells it.
+
+    Raises:
+        StepFailed: if there is none, or it cannot be read.
+    """
+    if task_id is None:
+        raise StepFailed("the message was refused before it became a task")
+    headers = {SUBJECT_HEADER: subject} if subject else {}
+    reply = client.get(f"tasks/{task_id}", headers=headers)
     if reply.is_error:
-        raise StepFailed(f"the task {answer.task} cannot be read: status {reply.status_code}")
+        raise StepFailed(f"task {task_id} cannot be read: status {reply.status_code}")
     task: dict[str, Any] = reply.json()
     visit.tasks.append(task)
     return task
-
-
-def _send(talk: Conversation, text: str, write: Tell) -> Answer:
-    try:
-        return talk.send(text, write)
-    except ChatFailed as failed:
-        raise StepFailed(str(failed)) from failed
 
 
 def _check_recalled(visit: Visit, task: dict[str, Any], label: str) -> None:

@@ -47,6 +47,7 @@ class Conversation:
 
     def __init__(self, client: httpx.Client, model: str, subject: str | None) -> None:
         self.id: str | None = None
+        self.task: str | None = None
         self._client = client
         self._model = model
         self._subject = subject
@@ -85,6 +86,7 @@ class Conversation:
 
     def _receive(self, response: httpx.Response, write: Write) -> Answer:
         self.id = response.headers.get(CONVERSATION_HEADER, self.id)
+        self.task = response.headers.get(TASK_HEADER)
         said: list[str] = []
         finish: str | None = None
         for event in parse_events(response.iter_lines()):
@@ -96,7 +98,7 @@ class Conversation:
                     said.append(piece)
                     write(piece)
                 finish = choice.get("finish_reason") or finish
-        return Answer("".join(said), self.id, response.headers.get(TASK_HEADER), finish)
+        return Answer("".join(said), self.id, self.task, finish)
 
 
 def parse_events(lines: Iterator[str]) -> Iterator[dict[str, Any]]:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import base64
-import hashlib
 import uuid
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from steward_api.blueprint import TrustedKey
+from steward_api.receipt import key_id_of
 from steward_cli.local.files import write_private
 from steward_cli.local.layout import StateFolder
 
@@ -17,7 +17,6 @@ if TYPE_CHECKING:
 
 UID_FILE: Final = "uid"
 KEY_FILE: Final = "operatorKey"
-KEY_ID_LENGTH: Final = 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +52,4 @@ def gather_identity(state: StateFolder) -> Identity:
 def build_trusted_key(key: Ed25519PrivateKey) -> TrustedKey:
     """Return the public half in the form of `trust.json`."""
     raw = key.public_key().public_bytes_raw()
-    return TrustedKey(
-        key_id=hashlib.sha256(raw).hexdigest()[:KEY_ID_LENGTH],
-        public_key=base64.b64encode(raw).decode(),
-    )
+    return TrustedKey(key_id=key_id_of(raw), public_key=base64.b64encode(raw).decode())

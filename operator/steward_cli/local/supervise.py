@@ -56,9 +56,11 @@ class Supervisor:
                 return INTERRUPTED_CODE
             self._enter(RunState.READY)
             self._say(greeting)
-            tasks = [asyncio.ensure_future(_go(loop)) for loop in loops]
+            tasks = [asyncio.create_task(_go(loop)) for loop in loops]
             if timer is not None:
                 tasks.append(asyncio.create_task(timer.keep(self._write)))
+            for task in tasks:
+                task.add_done_callback(self._report)
             await self._stop.wait()
             return 0
         finally:
@@ -106,6 +108,13 @@ class Supervisor:
             await self._runtime.stop()
         await asyncio.gather(*(child.stop() for child in self._first))
         self._say(f"{self._state.name} has stopped; its state is kept in {self._state.root}")
+
+    def _report(self, task: asyncio.Task[None]) -> None:
+        """Say that a schedule or the archive has ended: neither should, and not in silence."""
+        if not task.cancelled() and (fault := task.exception()) is not None:
+            self._say(
+                f"a loop of the supervisor ended ({type(fault).__name__}: {fault}); restart it"
+            )
 
     def _children(self) -> tuple[Child, ...]:
         return (*self._first, *((self._runtime,) if self._runtime else ()))

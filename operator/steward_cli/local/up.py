@@ -31,6 +31,7 @@ from steward_cli.local.model_server import check_engine, resolve_weights
 from steward_cli.local.planning import Found, gather_assistant, plan_found
 from steward_cli.local.ports import LOOPBACK, gather_free_port
 from steward_cli.local.programs import LocalPlan, Schedule, plan_local
+from steward_cli.local.receipts import ReceiptLoop
 from steward_cli.local.record import PurgeRecord, RunRecord, RunState, gather_record, hold_lock
 from steward_cli.local.schedules import PurgeTimer
 from steward_cli.local.specs import (
@@ -165,12 +166,16 @@ async def _serve(prepared: Prepared, say: Say, clock: Callable[[], datetime]) ->
     )
     supervisor = Supervisor(site.state, cast, record, say)
     timer = _build_timer(site, plan.purge, say, clock)
+    receipts = ReceiptLoop(
+        site.state, site.namespace, record.admin_url, prepared.identity, say, clock
+    )
+    loops = (receipts.keep,) if plan.runtime else ()
     names = ", ".join(
         spec.name for spec in (*cast.first, *((cast.runtime,) if cast.runtime else ()))
     )
     say(f"starting {names} for {site.state.name} in {site.state.root}")
     return await supervisor.run(
-        timer, (), render_greeting(record, is_bundled=_is_bundled(prepared))
+        timer, loops, render_greeting(record, is_bundled=_is_bundled(prepared))
     )
 
 
