@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 Manifest: TypeAlias = dict[str, Any]
 """A Kubernetes object as JSON data; the only untyped shape that pure rooms hand around."""
@@ -37,3 +37,11 @@ def key_of(manifest: Manifest) -> ObjectKey:
         uid=str(metadata.get("uid", "")),
         resource_version=str(metadata.get("resourceVersion", "")),
     )
+
+
+class Subject(NamedTuple):
+    """One object of our own kinds: what names it in the queue, the caches and the index."""
+
+    kind: str
+    namespace: str
+    name: str

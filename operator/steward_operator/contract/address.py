@@ -12,11 +12,10 @@ from typing import Any, Final
 from steward_operator import labels, names
 from steward_operator.contract.errors import RuntimeUnreachable
 from steward_operator.errors import ApiError
-from steward_operator.gather.subject import Subject
 from steward_operator.kube.client import KubeClient, Selection
 from steward_operator.kube.resources import PODS
 from steward_operator.names import Component
-from steward_operator.objects import Manifest
+from steward_operator.objects import Manifest, Subject
 
 PAGE_SIZE: Final = 20
 

@@ -14,7 +14,7 @@ from typing import Final
 from steward_api.reasons import Reason
 from steward_operator.contract.client import RuntimeStatus
 from steward_operator.contract.errors import RuntimeFault
-from steward_operator.gather.subject import Subject
+from steward_operator.objects import Subject
 from steward_operator.plan.world import RuntimeQuestion, RuntimeReport
 from steward_operator.telemetry import log
 

@@ -16,8 +16,8 @@ from steward_api.blueprint import TrustedKey
 from steward_operator.contract.address import PodAddresses
 from steward_operator.contract.client import Erasure, RuntimeClient, RuntimeStatus, Target
 from steward_operator.contract.keys import build_trusted_key, obtain_operator_key
-from steward_operator.gather.subject import Subject
 from steward_operator.kube.client import KubeClient
+from steward_operator.objects import Subject
 
 CONNECTIONS_MAX: Final = 16
 IDLE_SECONDS: Final = 5.0

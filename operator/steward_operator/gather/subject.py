@@ -1,13 +1,7 @@
-"""What names one object of our own kinds in the queue, the caches and the index (pure)."""
+"""What names one object of our own kinds; see `objects.Subject` (pure)."""
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from steward_operator.objects import Subject
 
-
-class Subject(NamedTuple):
-    """One object of our own kinds."""
-
-    kind: str
-    namespace: str
-    name: str
+__all__ = ["Subject"]
