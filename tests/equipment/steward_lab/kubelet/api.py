@@ -88,9 +88,18 @@ class NodeClient:
         )
 
     async def close(self) -> None:
-        """Closes all connections."""
-        if self._session is not None:
-            await self._session.close()
+        """Breaks all connections off, also those that watches hold.
+
+        A polite end of TLS would wait for the server's answer, longer than the loop may live.
+        """
+        if self._session is None:
+            return
+        if isinstance(self._session.connector, aiohttp.TCPConnector):
+            await self._session.connector.close(abort_ssl=True)
+        await self._session.close()
+        # The transports say goodbye in the loop's next rounds.
+        for _ in range(3):
+            await asyncio.sleep(0)
 
     async def request(
         self,

@@ -109,11 +109,13 @@ class ContainerRunner:
         self._stopping.set()
         await self._end_process(grace_seconds)
 
-    def kill(self) -> None:
-        """Kills the process and its children at once."""
+    async def kill(self) -> None:
+        """Kills the process and its children at once and waits until it is gone."""
         self._stopping.set()
-        if self._process is not None:
-            _kill_group(self._process.pid)
+        process = self._process
+        if process is not None:
+            _kill_group(process.pid)
+            await process.wait()
 
     async def _run_once(self) -> int | None:
         """Starts the command and waits for its end; None if it couldn't even be configured."""

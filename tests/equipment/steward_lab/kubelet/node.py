@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -109,25 +108,27 @@ class Node:
             self._mirrors.services,
             self._mirrors.pods,
         )
-        parts: list[Coroutine[Any, Any, None]] = [mirror.run() for mirror in mirrors]
-        parts += [self._pods.run() for _ in range(POD_WORKERS)]
-        parts += [self._run_storage() for _ in range(STORAGE_WORKERS)]
-        tasks: list[asyncio.Task[None]] = []
+        watches: list[asyncio.Task[None]] = []
+        workers: list[asyncio.Task[None]] = []
         try:
             await self._register()
             await self._storage.install()
-            tasks += [asyncio.create_task(part) for part in parts]
+            watches += [asyncio.create_task(mirror.run()) for mirror in mirrors]
+            workers += [asyncio.create_task(self._pods.run()) for _ in range(POD_WORKERS)]
+            workers += [asyncio.create_task(self._run_storage()) for _ in range(STORAGE_WORKERS)]
             for mirror in mirrors:
                 await mirror.is_synced.wait()
             on_started()
-            await asyncio.gather(*tasks)
+            # Not gather, which would cancel the watches with this task, before their connections.
+            done, _ = await asyncio.wait({*watches, *workers}, return_when=asyncio.FIRST_COMPLETED)
+            for task in done:
+                task.result()
         finally:
-            for task in tasks:
-                task.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await asyncio.gather(*tasks, return_exceptions=True)
+            # Workers first, lest they start a Pod again; connections before those that read them.
+            await cancel_all(workers)
             await self._host.close()
             await self._client.close()
+            await cancel_all(watches)
             self._addresses.close()
 
     def look_again(self) -> None:
@@ -196,3 +197,10 @@ class Node:
         }
         body = {"status": status}
         await self._client.request("PATCH", f"{path}/status", body=body, patch_type="merge")
+
+
+async def cancel_all(tasks: Sequence[asyncio.Task[None]]) -> None:
+    """Cancels tasks and waits until they have ended."""
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)

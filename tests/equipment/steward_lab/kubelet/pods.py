@@ -142,7 +142,7 @@ class PodWorker:
             "target": target,
         }
         path = f"/api/v1/namespaces/{namespace}/pods/{name}/binding"
-        await self._request_unless_gone("POST", path, body)
+        await self._request_unless_gone(pod, "POST", path, body)
 
     async def _advance(self, pod: Manifest, rule: Rule) -> None:
         """Starts a bound Pod, or brings a started one to what its rule says now."""
@@ -225,7 +225,7 @@ class PodWorker:
         namespace, name = build_key(pod)
         path = f"/api/v1/namespaces/{namespace}/pods/{name}/status"
         body = {"metadata": {"uid": pod["metadata"]["uid"]}, "status": status}
-        answer = await self._request_unless_gone("PATCH", path, body)
+        answer = await self._request_unless_gone(pod, "PATCH", path, body)
         if answer is not None:
             self._mirrors.pods.put(answer)
 
@@ -248,14 +248,21 @@ class PodWorker:
         namespace, name = build_key(pod)
         path = f"/api/v1/namespaces/{namespace}/pods/{name}"
         body = {"gracePeriodSeconds": 0, "preconditions": {"uid": metadata["uid"]}}
-        await self._request_unless_gone("DELETE", path, body)
+        await self._request_unless_gone(pod, "DELETE", path, body)
 
-    async def _request_unless_gone(self, method: str, path: str, body: Any) -> Manifest | None:
-        """Sends a write; a Pod that is gone or another by now (404, 409) needs none."""
+    async def _request_unless_gone(
+        self, pod: Manifest, method: str, path: str, body: Any
+    ) -> Manifest | None:
+        """Sends a write about a Pod that may be gone (404), another, or in others' hands (409).
+
+        A conflict is looked at again: the next pass sees whether the write is still due.
+        """
         patch_type = "merge" if method == "PATCH" else ""
         try:
             return await self._client.request(method, path, body=body, patch_type=patch_type)
         except ApiError as error:
-            if error.status not in {httpx.codes.NOT_FOUND, httpx.codes.CONFLICT}:
+            if error.status == httpx.codes.CONFLICT:
+                self._queue.add_later(build_key(pod), ERROR_SECONDS)
+            elif error.status != httpx.codes.NOT_FOUND:
                 raise
             return None

@@ -8,7 +8,6 @@ or isn't ready is asked several times a second. The time that a startup probe ma
 from __future__ import annotations
 
 import asyncio
-import contextlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -131,13 +130,19 @@ class Prober:
             self.is_started = True
             self.is_ready = self._readiness is None
             self._on_change()
-            readiness = asyncio.create_task(self._keep_readiness(session))
+            tasks = {
+                asyncio.create_task(self._keep_readiness(session)),
+                asyncio.create_task(self._fail_liveness(session)),
+            }
             try:
-                await self._fail_liveness(session)
+                # Only liveness ever ends by itself; an error in either must be seen.
+                done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+                for task in done:
+                    task.result()
             finally:
-                readiness.cancel()
-                with contextlib.suppress(asyncio.CancelledError):
-                    await readiness
+                for task in tasks:
+                    task.cancel()
+                await asyncio.gather(*tasks, return_exceptions=True)
         return f"Liveness probe failed: {self.last_failure}"
 
     async def _pass_startup(self, session: aiohttp.ClientSession, probe: Probe) -> bool:
@@ -156,6 +161,7 @@ class Prober:
         """Says ready and not ready for ever, by the thresholds."""
         probe = self._readiness
         if probe is None:
+            await asyncio.Event().wait()
             return
         await asyncio.sleep(probe.initial_delay_seconds)
         successes, failures = 0, 0

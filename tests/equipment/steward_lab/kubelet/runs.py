@@ -81,7 +81,7 @@ class PodRunner:
     async def kill(self) -> None:
         """Ends the Pod at once and removes its folder; claims and logs stay."""
         for runner in (*self._first, *self._main):
-            runner.kill()
+            await runner.kill()
         for task in (self._task, self._ending):
             if task is not None:
                 task.cancel()
