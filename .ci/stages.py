@@ -15,7 +15,16 @@ from typing import Final
 
 ROOT: Final = Path(__file__).resolve().parents[1]
 PYTEST: Final = (sys.executable, "-m", "pytest", "--quiet")
-UNIT_FOLDERS: Final = ("api", "operator", "cli", "runtime", "flows", "golden", "properties")
+UNIT_FOLDERS: Final = (
+    "api",
+    "operator",
+    "cli",
+    "runtime",
+    "flows",
+    "golden",
+    "properties",
+    "effects",
+)
 WORKERS: Final = str(min(4, os.cpu_count() or 1))
 """Tests beside each other; more than 4 compete for memory rather than help."""
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import signal
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -143,7 +144,7 @@ class Chain:
         finally:
             served.close()
             if runtime.process is not None:
-                runtime.stop()
+                runtime.stop(signal.SIGKILL)  # a hanging turn would be drained for long
 
     def play(self, *answers: Any) -> None:
         """Let the first model say these one after the other; the other one always says `other`."""

@@ -5,13 +5,13 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
 import yaml
 
-from steward_api.schema import build_schema, walk_leaves
+from steward_api.schema import Schema, build_schema, walk_leaves
 from steward_mutation.paths import KIND_BY_NAME, gather_fields
 
 ROOT: Final = Path(__file__).resolve().parents[3]
@@ -35,6 +35,8 @@ class Register:
     effects: tuple[Effect, ...]
     awaiting: Mapping[str, str]
     """Field to what it waits for, while the work goes on."""
+    fixed: Mapping[str, str] = field(default_factory=dict)
+    """Field that can have one value only, to the test that shows every other one refused."""
 
 
 class RegisterError(ValueError):
@@ -48,21 +50,25 @@ def load_register(path: Path = REGISTER) -> Register:
         RegisterError: if an entry is neither a test nor a mapping with `test` and `becomes`.
     """
     document = yaml.safe_load(path.read_text(encoding="utf-8"))
-    effects = tuple(_parse(field, entry) for field, entry in (document["proven"] or {}).items())
-    return Register(effects, document["awaiting"] or {})
+    effects = tuple(_parse(name, entry) for name, entry in (document["proven"] or {}).items())
+    return Register(effects, document["awaiting"] or {}, document["fixed"] or {})
 
 
 def check_register(register: Register) -> tuple[str, ...]:
     """Return what is missing from the register, or in it twice or in vain."""
     proven = [effect.field for effect in register.effects]
     known = set(gather_fields())
-    problems = [f"{field} has no test" for field in gather_fields() if field not in _all(register)]
-    problems += [f"{field} is no field that a CRD serves" for field in _all(register) - known]
-    problems += [f"{field} is proven and awaited" for field in register.awaiting if field in proven]
+    problems = [f"{name} has no test" for name in gather_fields() if name not in _all(register)]
+    problems += [f"{name} is no field that a CRD serves" for name in _all(register) - known]
+    problems += [f"{name} is proven and awaited" for name in register.awaiting if name in proven]
+    tests = [(effect.field, effect.test) for effect in register.effects]
     problems += [
-        f"{effect.field}: {problem}"
-        for effect in register.effects
-        if (problem := check_test(effect.test))
+        f"{name}: {problem}"
+        for name, test in [*tests, *register.fixed.items()]
+        if (problem := check_test(test))
+    ]
+    problems += [
+        f"{name} has more than one value" for name in register.fixed if not _is_fixed(name)
     ]
     return tuple(sorted(problems))
 
@@ -81,12 +87,7 @@ def check_test(test: str) -> str:
 
 def digest_of(effect: Effect) -> str:
     """Return a digest over what a proof rests on: schema of the field, file of the test, reset."""
-    schema = build_schema(KIND_BY_NAME[effect.field.partition(".")[0]])["properties"]["spec"]
-    kind = effect.field.partition(".")[0]
-    leaves = dict(walk_leaves(schema, f"{kind}.spec"))
-    digest = hashlib.sha256(
-        json.dumps([leaves[effect.field], effect.test, effect.becomes]).encode()
-    )
+    digest = hashlib.sha256(json.dumps([_leaf(effect.field), effect.test, effect.becomes]).encode())
     digest.update((ROOT / effect.test.partition("::")[0]).read_bytes())
     return digest.hexdigest()
 
@@ -107,13 +108,24 @@ def save_proofs(proofs: Mapping[str, str], path: Path = PROOFS) -> None:
     path.write_text("\n".join([header, *lines]) + "\n", encoding="utf-8")
 
 
-def _parse(field: str, entry: Any) -> Effect:
+def _parse(name: str, entry: Any) -> Effect:
     if isinstance(entry, str):
-        return Effect(field, entry)
+        return Effect(name, entry)
     if isinstance(entry, dict) and set(entry) == {"test", "becomes"}:
-        return Effect(field, entry["test"], entry["becomes"])
-    raise RegisterError(f"{field}: write the test's id, or a mapping of `test` and `becomes`")
+        return Effect(name, entry["test"], entry["becomes"])
+    raise RegisterError(f"{name}: write the test's id, or a mapping of `test` and `becomes`")
 
 
 def _all(register: Register) -> set[str]:
-    return {effect.field for effect in register.effects} | set(register.awaiting)
+    proven = {effect.field for effect in register.effects}
+    return proven | set(register.awaiting) | set(register.fixed)
+
+
+def _is_fixed(name: str) -> bool:
+    return name in gather_fields() and len(_leaf(name).get("enum", ())) == 1
+
+
+def _leaf(name: str) -> Schema:
+    kind = name.partition(".")[0]
+    schema = build_schema(KIND_BY_NAME[kind])["properties"]["spec"]
+    return dict(walk_leaves(schema, f"{kind}.spec"))[name]
