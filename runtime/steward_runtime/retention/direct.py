@@ -15,7 +15,7 @@ from steward_runtime.retention.client import PurgeExit
 from steward_runtime.retention.runs import Run, RunOutcome
 from steward_runtime.retention.signing import read_signing_key
 from steward_runtime.storage.database import Database
-from steward_runtime.storage.folder_lock import acquire_folder_lock
+from steward_runtime.storage.folder_lock import WAIT_SECONDS, acquire_folder_lock
 
 
 def run_purge_direct(
@@ -26,6 +26,7 @@ def run_purge_direct(
     is_local: bool = False,
     trigger: Trigger = Trigger.WINDOW,
     clock: Clock | None = None,
+    wait_seconds: float = WAIT_SECONDS,
 ) -> int:
     """Open the data directory alone, purge what is due, and return an exit code.
 
@@ -36,6 +37,7 @@ def run_purge_direct(
         is_local: temporary files and logs lie beside the data directory.
         trigger: windows, or everything because the assistant is deleted.
         clock: the time that windows are measured to; the machine's own by default.
+        wait_seconds: how long another process that has the data directory open is waited for.
 
     Raises:
         StorageBusy: if a runtime or another purge has the data directory open.
@@ -47,7 +49,7 @@ def run_purge_direct(
     signing_key = read_signing_key(folder.signing_key.parent)
     encryption = config.load_encryption_key(folder)
     keyring = Keyring(encryption.key, encryption.key_id, clock)
-    lock = acquire_folder_lock(data)
+    lock = acquire_folder_lock(data, wait_seconds=wait_seconds)
     try:
         database = Database(data)
         try:

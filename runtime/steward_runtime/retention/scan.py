@@ -19,6 +19,8 @@ set is intersected with the words of each chunk. Only chunks with a common word 
 from __future__ import annotations
 
 import json
+import os
+import stat
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
@@ -104,28 +106,49 @@ def _count_beyond(chunk: bytes, piece: bytes, tail_bytes: int) -> int:
     return count
 
 
-def list_files(roots: list[str], skipped: list[str]) -> Iterator[Path]:
-    """Yield every regular file among and below `roots` except `skipped`; links are not followed."""
-    skip = {Path(path) for path in skipped}
-    for root in map(Path, roots):
-        if root.is_symlink() or root in skip:
-            continue
-        if root.is_file():
-            yield root
-        elif root.is_dir():
-            yield from (
-                path
-                for path in sorted(root.rglob("*"))
-                if path.is_file() and not path.is_symlink() and path not in skip
-            )
+class Walk:
+    """Every regular file among and below some roots; links are not followed.
+
+    Args:
+        roots: files and folders; what is not there is passed over.
+        skipped: files that have a place of their own.
+    """
+
+    def __init__(self, roots: list[str], skipped: list[str]) -> None:
+        self.unreadable = 0
+        """Folders that could not be listed; one that vanishes meanwhile is none."""
+        self._roots = roots
+        self._skipped = frozenset(skipped)
+
+    def __iter__(self) -> Iterator[Path]:
+        """Yield the files in a stable order."""
+        for root in self._roots:
+            if _is_regular(root) and root not in self._skipped:
+                yield Path(root)
+            for folder, folders, names in os.walk(root, onerror=self._note):
+                folders.sort()
+                for name in sorted(names):
+                    path = os.path.join(folder, name)  # noqa: PTH118 # as os.walk gives it
+                    if path not in self._skipped and _is_regular(path):
+                        yield Path(path)
+
+    def _note(self, error: OSError) -> None:
+        if not isinstance(error, FileNotFoundError | NotADirectoryError):
+            self.unreadable += 1
 
 
-def scan_place(
-    place: str, files: Iterator[Path], index: Index, found: set[int]
-) -> dict[str, int | str]:
+def _is_regular(path: str) -> bool:
+    """Say whether a path is a file itself: reading a pipe or a device might never end."""
+    try:
+        return stat.S_ISREG(os.lstat(path).st_mode)
+    except OSError:
+        return False
+
+
+def scan_place(place: str, walk: Walk, index: Index, found: set[int]) -> dict[str, int | str]:
     """Search the files of one place and return its counts; a file that vanishes is none."""
     counts = {"files": 0, "bytes": 0, "hits": 0, "unreadable": 0}
-    for path in files:
+    for path in walk:
         try:
             with path.open("rb") as stream:
                 size, hits = scan_stream(stream, index, found)
@@ -137,6 +160,7 @@ def scan_place(
         counts["files"] += 1
         counts["bytes"] += size
         counts["hits"] += hits
+    counts["unreadable"] += walk.unreadable
     return {"place": place, **counts}
 
 
@@ -145,7 +169,7 @@ def scan(task: dict[str, Any]) -> dict[str, Any]:
     index = Index([bytes.fromhex(piece) for piece in pieces] for pieces in task["needles"])
     found: set[int] = set()
     places = [
-        scan_place(place, list_files(roots, skipped), index, found)
+        scan_place(place, Walk(roots, skipped), index, found)
         for place, roots, skipped in task["places"]
     ]
     return {"found": sorted(found), "places": places}

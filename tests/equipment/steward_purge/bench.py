@@ -30,7 +30,7 @@ from steward_runtime.retention.proof import Identity
 from steward_runtime.retention.purge import Purge, StepObserver
 from steward_runtime.retention.receipts import ReceiptLog
 from steward_runtime.retention.runs import Run
-from steward_runtime.retention.scan import Index, list_files, scan_place
+from steward_runtime.retention.scan import Index, Walk, scan_place
 from steward_runtime.retention.scanner import Places, ProcessScanner
 from steward_runtime.retention.signing import SigningKey
 from steward_runtime.retention.steps import Workshop
@@ -145,8 +145,8 @@ class PurgeBench:
         """Count how often any of some byte strings occurs in the files of the data directory."""
         self.database.checkpoint_now()
         found: set[int] = set()
-        files = list_files([str(self.directory)], [])
-        counts = scan_place("data", files, Index([(value,) for value in values]), found)
+        walk = Walk([str(self.directory)], [])
+        counts = scan_place("data", walk, Index([(value,) for value in values]), found)
         return int(counts["hits"])
 
 
@@ -157,13 +157,17 @@ def cosign(envelope: Envelope, key: Ed25519PrivateKey = OPERATOR_KEY) -> Signatu
 
 @contextmanager
 def open_bench(
-    directory: Path, clock: Clock | None = None, *, encryption: str = "sealed"
+    directory: Path,
+    clock: Clock | None = None,
+    *,
+    encryption: str = "sealed",
+    kek: bytes = KEK,
 ) -> Iterator[PurgeBench]:
     """Open a bench; `encryption=PLAIN` is the control run in which nothing is encrypted."""
     clock = clock or ManualClock()
     database = Database(directory)
     kind = PlainKeyring if encryption == PLAIN else Keyring
     try:
-        yield PurgeBench(directory, database, kind(KEK, "kek-1", clock), clock)
+        yield PurgeBench(directory, database, kind(kek, "kek-1", clock), clock)
     finally:
         database.close()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -15,7 +16,7 @@ from steward_runtime.retention.scan import (
     CHUNK_BYTES,
     PIECE_BYTES_MIN,
     Index,
-    list_files,
+    Walk,
     scan_place,
     scan_stream,
 )
@@ -83,18 +84,45 @@ def test_folders_are_walked_and_links_are_not_followed(tmp_path: Path) -> None:
     kept.write_bytes(b"")
     skipped.write_bytes(b"")
     (tmp_path / "link").symlink_to(kept)
-    assert list(list_files([str(tmp_path), str(tmp_path / "absent")], [str(skipped)])) == [kept]
+    (tmp_path / "folder").symlink_to(tmp_path / "inside")
+    roots = [str(tmp_path), str(tmp_path / "absent"), str(tmp_path / "link")]
+    assert list(Walk(roots, [str(skipped)])) == [kept]
+
+
+def test_pipes_are_passed_over(tmp_path: Path) -> None:
+    """Reading one would never end."""
+    os.mkfifo(tmp_path / "pipe")
+    assert list(Walk([str(tmp_path), str(tmp_path / "pipe")], [])) == []
+
+
+class VanishingWalk(Walk):
+    """Removes a file right before it is searched."""
+
+    def __iter__(self) -> Iterator[Path]:
+        """Yield the files that were there."""
+        for path in super().__iter__():
+            path.unlink()
+            yield path
 
 
 def test_a_file_that_vanishes_is_none(tmp_path: Path) -> None:
     """The write-ahead log may go between listing and opening."""
-    counts = scan_place("p", iter([tmp_path / "gone"]), Index([]), set())
+    (tmp_path / "gone").write_bytes(b"")
+    counts = scan_place("p", VanishingWalk([str(tmp_path)], []), Index([]), set())
     assert (counts["files"], counts["unreadable"]) == (0, 0)
 
 
+class WrongWalk(Walk):
+    """Yields a folder in place of a file, which stands for any error of the system."""
+
+    def __iter__(self) -> Iterator[Path]:
+        """Yield the roots themselves."""
+        yield from map(Path, self._roots)
+
+
 def test_a_file_that_cannot_be_read_is_reported(tmp_path: Path) -> None:
-    """A folder in place of a file stands for any error of the system."""
-    counts = scan_place("p", iter([tmp_path]), Index([]), set())
+    """Its bytes are not known, so nothing is proven about them."""
+    counts = scan_place("p", WrongWalk([str(tmp_path)], []), Index([]), set())
     assert (counts["files"], counts["unreadable"]) == (0, 1)
 
 
