@@ -114,6 +114,12 @@ class ForbiddenError(ApiError):
         super().__init__(attempt, detail, status=status, retry_after_seconds=self.RETRY_SECONDS)
 
 
+class ClosingError(ApiError):
+    """The namespace is being deleted: nothing can be made in it any more (403)."""
+
+    reason = "NamespaceTerminating"
+
+
 class RejectedError(ApiError):
     """The request itself is wrong; repeating it cannot help."""
 

@@ -77,6 +77,12 @@ def parse_options(arguments: Sequence[str]) -> Options:
         "--runtime-image", default=defaults.runtime_image, help="image of the runtime's containers"
     )
     parser.add_argument(
+        "--resync-seconds",
+        type=int,
+        default=defaults.requeue_seconds,
+        help="seconds between two looks at an object of which nothing was heard",
+    )
+    parser.add_argument(
         "--key-file",
         type=Path,
         help="file or folder of the operator's Ed25519 key; made as a Secret where it is absent; "
@@ -95,6 +101,7 @@ def parse_options(arguments: Sequence[str]) -> Options:
         key_path=given.key_file,
         settings=OperatorSettings(
             runtime_image=given.runtime_image,
+            requeue_seconds=given.resync_seconds,
             operator_namespace=os.environ.get("POD_NAMESPACE", defaults.operator_namespace),
         ),
     )
@@ -154,7 +161,8 @@ def build_engine(
 ) -> Engine:
     """Wire the rooms together: the only place that chooses clocks and randomness."""
     clock, draw = loop.time, _draw
-    anchors, probes = AnchorStore(client), SecretProbes(client, clock, draw)
+    period = float(options.settings.requeue_seconds)
+    anchors, probes = AnchorStore(client), SecretProbes(client, clock, draw, period)
     stores = Stores(
         own=OwnCache(),
         children=ChildCache(),
@@ -196,6 +204,7 @@ def build_engine(
         passes,
         ledgers=ledgers,
         namespace=options.namespace,
+        resync_seconds=period,
         clock=clock,
         draw=draw,
     )

@@ -8,6 +8,7 @@ from steward_operator.apply.outcome import OUTDATED, Outcome, build_fault
 from steward_operator.errors import (
     AbsentError,
     ApiError,
+    ClosingError,
     ForbiddenError,
     OutdatedError,
     RejectedError,
@@ -59,6 +60,8 @@ class Refusals:
         """Return what a failed write means: wait and repeat, or remember that it was refused."""
         if isinstance(error, OutdatedError):
             return OUTDATED
+        if isinstance(error, ClosingError):
+            return Outcome(transient=error)
         if not isinstance(error, RejectedError | ForbiddenError | AbsentError):
             return Outcome(transient=error)
         fault = build_fault(key_of(manifest), error)

@@ -1,13 +1,14 @@
 """Is a Secret there? Asked by a dry-run create, since the operator may not read Secrets.
 
 201 means absent, 409 present; nothing is stored and no data is seen. An answer holds for ten
-minutes, so that a deleted Secret is noticed without reading it.
+minutes by default, so that a deleted Secret is noticed without reading it.
 """
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Iterable
+from typing import Final
 
 from steward_operator.errors import AlreadyThereError, ApiError
 from steward_operator.gather.subject import Subject
@@ -15,15 +16,18 @@ from steward_operator.kube.client import KubeClient
 from steward_operator.kube.resources import SECRETS
 from steward_operator.objects import Manifest
 
-PROBE_SECONDS = 600.0
-JITTER = 0.2
+JITTER: Final = 0.2
 
 
 class SecretProbes:
     """Remembers which Secrets exist, and when to ask again."""
 
     def __init__(
-        self, client: KubeClient, clock: Callable[[], float], draw: Callable[[], float]
+        self,
+        client: KubeClient,
+        clock: Callable[[], float],
+        draw: Callable[[], float],
+        period_seconds: float,
     ) -> None:
         """Probe through `client`.
 
@@ -31,7 +35,9 @@ class SecretProbes:
             client: The client.
             clock: Monotonic seconds.
             draw: Random number from 0 to 1, for jitter.
+            period_seconds: How long an answer holds.
         """
+        self._period_seconds = period_seconds
         self._client = client
         self._clock = clock
         self._draw = draw
@@ -90,4 +96,4 @@ class SecretProbes:
         return False
 
     def _next_due(self) -> float:
-        return self._clock() + PROBE_SECONDS * (1.0 - JITTER * self._draw())
+        return self._clock() + self._period_seconds * (1.0 - JITTER * self._draw())

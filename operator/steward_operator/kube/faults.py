@@ -11,6 +11,7 @@ from steward_operator.errors import (
     AbsentError,
     AlreadyThereError,
     ApiError,
+    ClosingError,
     ExpiredError,
     ForbiddenError,
     OutdatedError,
@@ -56,9 +57,12 @@ def parse_fault(
     document = body if isinstance(body, Mapping) else _parse_status(body)
     detail = str(document.get("message") or f"HTTP {status}")[:DETAIL_LENGTH_MAX]
     seconds = _parse_seconds(retry_after, document)
-    fault = _classify(status, str(document.get("reason", "")), detail, _causes(document))
+    causes = (document.get("details") or {}).get("causes") or ()
+    fields = frozenset(str(cause.get("field", "")) for cause in causes)
+    fault = _classify(status, str(document.get("reason", "")), detail, fields)
     if fault is ForbiddenError:
-        return ForbiddenError(attempt, detail)
+        is_closing = any(cause.get("reason") == ClosingError.reason for cause in causes)
+        return (ClosingError if is_closing else ForbiddenError)(attempt, detail, status=status)
     return fault(attempt, detail, status=status, retry_after_seconds=seconds)
 
 
@@ -81,11 +85,6 @@ def _parse_status(body: bytes | str) -> Mapping[str, Any]:
     except ValueError:
         return {}
     return document if isinstance(document, dict) else {}
-
-
-def _causes(document: Mapping[str, Any]) -> frozenset[str]:
-    causes = (document.get("details") or {}).get("causes") or ()
-    return frozenset(str(cause.get("field", "")) for cause in causes)
 
 
 def _parse_seconds(header: str | None, document: Mapping[str, Any]) -> float | None:

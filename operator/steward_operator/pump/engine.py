@@ -31,8 +31,6 @@ from steward_operator.pump.sinks import ChildSink, MountFailureSink
 from steward_operator.telemetry import FAULTS, OBJECTS, PASS_SECONDS, PASSES, QUEUE_DEPTH, log
 
 WORKERS: Final = 12
-RESYNC_SECONDS: Final = 600.0
-"""Metadata of our own kinds is listed this often: a deletion that no watch told of is found."""
 RELIST_DELAY_SECONDS: Final = 2.0
 
 
@@ -47,6 +45,7 @@ class Engine:
         *,
         ledgers: Ledgers,
         namespace: str | None,
+        resync_seconds: float,
         clock: Callable[[], float],
         draw: Callable[[], float],
     ) -> None:
@@ -58,6 +57,8 @@ class Engine:
             passes: What a worker does with a key.
             ledgers: Memory between passes.
             namespace: None for all namespaces.
+            resync_seconds: How often metadata of our own kinds is listed, so that a deletion that
+                no watch told of is found.
             clock: Monotonic seconds.
             draw: Random number from 0 to 1, for jitter.
         """
@@ -66,6 +67,7 @@ class Engine:
         self._passes = passes
         self._ledgers = ledgers
         self._namespace = namespace
+        self._resync_seconds = resync_seconds
         self._clock = clock
         self._draw = draw
         self.queue = KeyedQueue()
@@ -184,7 +186,7 @@ class Engine:
         """Compare our own kinds with a list of metadata, now and then and after kopf listed."""
         while True:
             try:
-                async with asyncio.timeout(RESYNC_SECONDS * (1.0 - 0.2 * self._draw())):
+                async with asyncio.timeout(self._resync_seconds * (1.0 - 0.2 * self._draw())):
                     await self._relist.wait()
                 await asyncio.sleep(RELIST_DELAY_SECONDS)
             except TimeoutError:

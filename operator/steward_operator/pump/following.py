@@ -17,8 +17,8 @@ from steward_operator.telemetry import FAULTS, log
 
 RETRY_SECONDS_MAX: Final = 30.0
 """A watch that fails comes back at least this often: blindness is worse than a request."""
-FULL_PAGE_SIZE: Final = 100
-"""Whole Deployments are some 30 KB each once parsed."""
+FULL_PAGE_SIZE: Final = 25
+"""Whole Deployments are some 50 KB each while they are parsed; the peak stays in the process."""
 
 
 class Sink(Protocol):

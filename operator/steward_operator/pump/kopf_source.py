@@ -18,7 +18,7 @@ from steward_operator.kube.resources import OWN
 from steward_operator.objects import Manifest
 from steward_operator.pump.kopf_storage import NoDiffBase, NoProgress
 
-LIST_CHUNK: Final = 100
+LIST_CHUNK: Final = 25
 IDLE_SECONDS: Final = 0.5
 """How long kopf keeps a task per object after its last event; the default of 5 s costs memory."""
 

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Final
 
 from steward_operator.apply.refusals import Refusals
 from steward_operator.apply.status import StatusTiming
 from steward_operator.gather.subject import Subject
 from steward_operator.plan.world import WriteFault
+
+CLOSING_SECONDS: Final = 60.0
+"""How long a namespace that is being deleted is left alone; one of that name may come again."""
 
 
 @dataclass(slots=True)
@@ -31,6 +35,7 @@ class Ledgers:
         """Start empty; `clock` is monotonic seconds."""
         self._clock = clock
         self._ledgers: dict[Subject, Ledger] = {}
+        self._closing: dict[str, float] = {}
 
     def of(self, subject: Subject) -> Ledger:
         """Return the ledger of `subject`."""
@@ -43,6 +48,17 @@ class Ledgers:
     def stir(self, subject: Subject) -> None:
         """Note that something about `subject` has just been changed."""
         self.of(subject).timing.stirred_at = self._clock()
+
+    def close_namespace(self, namespace: str) -> None:
+        """Note that a namespace is being deleted."""
+        self._closing[namespace] = self._clock() + CLOSING_SECONDS
+
+    def closing_seconds(self, namespace: str) -> float:
+        """Return for how long nothing should be tried in a namespace; 0 where it is open."""
+        seconds = self._closing.get(namespace, 0.0) - self._clock()
+        if seconds <= 0:
+            self._closing.pop(namespace, None)
+        return max(0.0, seconds)
 
     def forget(self, subject: Subject) -> None:
         """Drop a deleted object."""

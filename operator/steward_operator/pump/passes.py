@@ -11,7 +11,7 @@ from steward_api.v1alpha1 import Assistant
 from steward_operator.apply.effects import Effects
 from steward_operator.apply.status import QUIET_SECONDS, StatusWriter
 from steward_operator.contract.reports import PATIENCE_SECONDS
-from steward_operator.errors import ApiError, OutdatedError
+from steward_operator.errors import ApiError, ClosingError, OutdatedError
 from steward_operator.gather.own_cache import Entry
 from steward_operator.gather.subject import Subject
 from steward_operator.gather.world import Gatherer, Stores
@@ -92,6 +92,9 @@ class Passes:
             self._ledgers.forget(subject)
             self._stores.forget(subject)
             return Look()
+        closing = self._ledgers.closing_seconds(subject.namespace)
+        if closing:
+            return Look(closing)
         ledger = self._ledgers.of(subject)
         try:
             look = await self._dispatch(subject, entry, ledger)
@@ -100,6 +103,9 @@ class Passes:
             look = Look(fault=error)
         except ApiError as error:
             look = Look(fault=error)
+        if isinstance(look.fault, ClosingError):
+            self._ledgers.close_namespace(subject.namespace)
+            return Look(self._ledgers.closing_seconds(subject.namespace))
         ledger.failures = ledger.failures + 1 if look.fault else 0
         return look
 

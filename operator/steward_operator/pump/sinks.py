@@ -7,6 +7,7 @@ from collections.abc import Callable
 from steward_operator.gather.blueprints import is_blueprint
 from steward_operator.gather.child_cache import Concern
 from steward_operator.gather.child_record import ChildKey, key_of_child
+from steward_operator.gather.own_cache import ASSISTANT, build_subject
 from steward_operator.gather.subject import Subject
 from steward_operator.gather.world import Stores
 from steward_operator.kube.resources import CONFIG_MAPS, Resource
@@ -35,9 +36,7 @@ class ChildSink:
         self._listed.add(key_of_child(manifest, self._resource))
         self._observe(manifest)
         if is_first:
-            self._stores.children.keep_whole(manifest, self._resource)
-            if self._resource is CONFIG_MAPS:
-                self._note_content(manifest)
+            self._take_whole(manifest)
 
     def end_list(self) -> None:
         """Drop what was not in the list."""
@@ -61,15 +60,18 @@ class ChildSink:
         if concern is not None:
             self._wake(concern)
 
-    def _note_content(self, manifest: Manifest) -> None:
+    def _take_whole(self, manifest: Manifest) -> None:
         whole = {"kind": self._resource.kind, **manifest}
-        self._stores.anchors.note(whole)
-        if is_blueprint(whole):
-            record = self._stores.children.get(key_of_child(manifest, self._resource))
-            if record is not None:
-                namespace = str(manifest["metadata"]["namespace"])
-                assistant = Subject("Assistant", namespace, record.assistant)
-                self._stores.blueprints.note(assistant, whole)
+        is_config_map = self._resource is CONFIG_MAPS
+        if is_config_map and self._stores.anchors.note(whole) is not None:
+            return
+        self._stores.children.keep_whole(manifest, self._resource)
+        record = self._stores.children.get(key_of_child(manifest, self._resource))
+        if is_blueprint(whole) and record is not None:
+            namespace = str(manifest["metadata"]["namespace"])
+            self._stores.blueprints.note(
+                build_subject(ASSISTANT, namespace, record.assistant), whole
+            )
 
 
 class MountFailureSink:
