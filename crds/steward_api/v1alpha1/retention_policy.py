@@ -17,7 +17,6 @@ from steward_api.meta import (
     SchemaNode,
     Status,
     list_map,
-    pending,
 )
 
 
@@ -91,12 +90,12 @@ class RetentionPolicySpec(SchemaNode):
     """One window per class of data; a class without window would be kept for ever."""
     holds: Annotated[
         tuple[Hold, ...],
-        Field(max_length=32, json_schema_extra={**list_map("name"), **pending("stage 4")}),
+        Field(max_length=32, json_schema_extra=list_map("name")),
     ] = ()
     """Classes of data that must not be purged for now."""
     backups: Annotated[
         tuple[Backup, ...],
-        Field(max_length=16, json_schema_extra={**list_map("name"), **pending("stage 4")}),
+        Field(max_length=16, json_schema_extra=list_map("name")),
     ] = ()
     """Backups outside Steward, stated in every receipt."""
     purge: Purge = Purge()

@@ -44,6 +44,9 @@ _PLAIN: Final = {
     "MemoryPolicy.spec.segments.recallRecords": "memory.segments.recall_records",
     "MemoryPolicy.spec.segments.recallCharacters": "memory.segments.recall_characters",
     "MemoryPolicy.spec.recall.mode": "memory.recall_mode",
+    "RetentionPolicy.spec.backups.keepSeconds": "retention.backups.keep_seconds",
+    "RetentionPolicy.spec.backups.name": "retention.backups.name",
+    "RetentionPolicy.spec.holds.name": "retention.holds.name",
     "RetentionPolicy.spec.windows.keepSeconds": "retention.windows.keep_seconds",
 }
 """Same value on both sides."""
@@ -60,9 +63,6 @@ ABSENT: Final[MappingProxyType[str, tuple[tuple[str, ...], Any]]] = MappingProxy
         "Tool.spec.http.credentialSecretRef.name": (("tools", "credential"), None),
         "MemoryPolicy.spec.recall.embedderRef.name": (("memory", "embedder"), None),
         "RetentionPolicy.spec.holds.class": (("retention", "holds"), ()),
-        "RetentionPolicy.spec.holds.name": (("retention", "holds"), ()),
-        "RetentionPolicy.spec.backups.name": (("retention", "backups"), ()),
-        "RetentionPolicy.spec.backups.keepSeconds": (("retention", "backups"), ()),
     }
 )
 """References and lists: what the Blueprint holds when the field is reset."""
