@@ -17,6 +17,8 @@ import typer
 from steward_cli.errors import CommandError, ExitCode
 from steward_cli.local.commands import register_local
 from steward_cli.output import OutputFormat, OutputOption, write_error, write_json, write_line
+from steward_cli.purge import register_purge
+from steward_cli.verify import register_verify
 
 DEBUG_VARIABLE: Final = "STEWARD_DEBUG"
 """Set to 1, an unexpected error is shown with its stack trace."""
@@ -82,6 +84,8 @@ def version(output: OutputOption = OutputFormat.TEXT) -> None:
 
 
 register_local(app)
+register_purge(app)
+register_verify(app)
 
 
 def run(words: Callable[[], object] = app) -> None:
