@@ -91,7 +91,9 @@ class Servers:
 
     def _bind(self, listening: Listening) -> None:
         family = socket.AF_INET6 if ":" in listening.host else socket.AF_INET
-        bound = socket.socket(family, socket.SOCK_STREAM)
+        # asyncio sets TCP_NODELAY on sockets that name their protocol, and on no others; without it
+        # a body waits for the acknowledgement of its headers: 44 ms per response, measured.
+        bound = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
         self._sockets.append(bound)
         bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:

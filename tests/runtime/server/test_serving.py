@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import socket
+from typing import Any
 
 import httpx
 import pytest
 from starlette.responses import PlainTextResponse
+from starlette.types import Receive, Scope, Send
 
 from steward_runtime.server.serving import Listening, PortTaken, Servers
 
@@ -48,3 +50,21 @@ def test_refuses_an_address_that_is_not_of_this_machine() -> None:
     """The sentence names the address."""
     with pytest.raises(PortTaken, match=r"192\.0\.2\.1"):
         Servers((Listening("one", _say("1"), "192.0.2.1", 0),))
+
+
+async def test_sends_small_answers_at_once() -> None:
+    """Accepted connections have TCP_NODELAY, or each answer would wait for an acknowledgement."""
+    accepted: list[int] = []
+
+    async def look(scope: Scope, receive: Receive, send: Send) -> None:
+        transport: Any = getattr(send, "__self__").transport  # noqa: B009 - uvicorn's own object
+        connection = transport.get_extra_info("socket")
+        accepted.append(connection.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY))
+        await _say("x")(scope, receive, send)
+
+    servers = Servers((Listening("one", look, "127.0.0.1", 0),))
+    await servers.start()
+    async with httpx.AsyncClient(trust_env=False) as client:
+        await client.get(f"http://127.0.0.1:{servers.ports['one']}/")
+    await servers.stop()
+    assert accepted[0] != 0
