@@ -16,12 +16,14 @@ from pathlib import Path
 from steward_operator.apply.children import ChildWriter
 from steward_operator.apply.effects import Effects
 from steward_operator.apply.events import EventPoster
+from steward_operator.apply.finalizers import FinalizerWriter
 from steward_operator.apply.keys import KeyStores, KeyWriter
 from steward_operator.apply.status import StatusWriter
-from steward_operator.contract.client import RuntimeStatus
-from steward_operator.contract.errors import RuntimeUnreachable
+from steward_operator.contract.archives import Archives
+from steward_operator.contract.erasures import Erasures
+from steward_operator.contract.line import Line
 from steward_operator.contract.reports import Reports
-from steward_operator.contract.runtimes import Runtimes, open_runtimes
+from steward_operator.contract.runtimes import open_runtimes
 from steward_operator.errors import ApiError, ConfigurationError, OperatorError
 from steward_operator.gather.anchors import AnchorStore
 from steward_operator.gather.blueprints import BlueprintStore, BlueprintUses
@@ -29,7 +31,6 @@ from steward_operator.gather.child_cache import ChildCache
 from steward_operator.gather.mount_failures import MountFailures
 from steward_operator.gather.own_cache import OwnCache
 from steward_operator.gather.probes import SecretProbes
-from steward_operator.gather.subject import Subject
 from steward_operator.gather.world import Gatherer, Sources, Stores
 from steward_operator.health import HealthServer
 from steward_operator.kube.client import KubeClient
@@ -58,6 +59,7 @@ class Options:
     metrics_port: int
     log_level: str
     key_path: Path | None
+    archive_path: Path | None
     settings: OperatorSettings
 
 
@@ -88,10 +90,17 @@ def parse_options(arguments: Sequence[str]) -> Options:
         help="file or folder of the operator's Ed25519 key; made as a Secret where it is absent; "
         "without this flag runtimes are not asked",
     )
+    parser.add_argument(
+        "--archive-dir",
+        type=Path,
+        help="folder that receipts of all runtimes are archived in; needs --key-file",
+    )
     parser.add_argument("--health-port", type=int, default=8081, help="/livez, /readyz; 0: none")
     parser.add_argument("--metrics-port", type=int, default=9090, help="/metrics; 0: none")
     parser.add_argument("--log-level", default="info", choices=("debug", "info", "warning"))
     given = parser.parse_args(arguments)
+    if given.archive_dir is not None and given.key_file is None:
+        parser.error("--archive-dir needs --key-file: receipts are co-signed with that key")
     return Options(
         namespace=given.namespace,
         kubeconfig=given.kubeconfig,
@@ -99,6 +108,7 @@ def parse_options(arguments: Sequence[str]) -> Options:
         metrics_port=given.metrics_port,
         log_level=given.log_level,
         key_path=given.key_file,
+        archive_path=given.archive_dir,
         settings=OperatorSettings(
             runtime_image=given.runtime_image,
             requeue_seconds=given.resync_seconds,
@@ -123,7 +133,13 @@ async def serve(options: Options) -> None:
         if options.key_path is not None:
             opening = open_runtimes(options.key_path, client, options.settings.operator_namespace)
             runtimes = await stack.enter_async_context(opening)
-        engine = build_engine(client, options, loop, runtimes)
+        archives = None
+        if runtimes is not None and options.archive_path is not None:
+            archives = Archives(options.archive_path, runtimes)
+        engine = build_engine(client, options, loop, Line(runtimes, archives))
+        if archives is not None:
+            pulling = loop.create_task(archives.keep_pulling(engine.served))
+            stack.push_async_callback(_cancel, pulling)
         await _run(engine, connection, options)
     log().info("stopped")
 
@@ -157,7 +173,7 @@ def build_engine(
     client: KubeClient,
     options: Options,
     loop: asyncio.AbstractEventLoop,
-    runtimes: Runtimes | None,
+    line: Line,
 ) -> Engine:
     """Wire the rooms together: the only place that chooses clocks and randomness."""
     clock, draw = loop.time, _draw
@@ -172,17 +188,21 @@ def build_engine(
         blueprints=BlueprintStore(client),
         uses=BlueprintUses(client),
         reports=Reports(
-            runtimes.ask if runtimes else _ask_nobody,
+            line.ask,
             lambda subject: engine.queue.add(subject),  # noqa: PLW0108 - made below
             clock,
             draw,
+        ),
+        erasures=Erasures(
+            line.erase,
+            lambda subject: engine.queue.add(subject),  # noqa: PLW0108 - made below
         ),
     )
     sources = Sources(
         _now,
         lambda: secrets.token_hex(ENTROPY_LENGTH // 2),
         options.settings,
-        (runtimes.trusted_key,) if runtimes else (),
+        line.trusted_keys,
     )
     keys = KeyWriter(client, KeyStores(stores.children, anchors, probes), clock)
     children = ChildWriter(client, stores.children, clock)
@@ -193,6 +213,7 @@ def build_engine(
         Gatherer(stores, sources),
         Effects(client, stores.children, keys, children),
         StatusWriter(client, stores.own, events, clock),
+        FinalizerWriter(client),
         ledgers=ledgers,
         now=_now,
         clock=clock,
@@ -211,8 +232,10 @@ def build_engine(
     return engine
 
 
-async def _ask_nobody(subject: Subject, uid: str) -> RuntimeStatus:
-    raise RuntimeUnreachable(f"no key opens the runtime of {subject.name} ({uid})")
+async def _cancel(task: asyncio.Task[None]) -> None:
+    task.cancel()
+    with suppress(asyncio.CancelledError):
+        await task
 
 
 async def _sync(engine: Engine) -> None:

@@ -9,8 +9,13 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import Final
 
+from steward_api.meta import GROUP
+
 FIELD_MANAGER: Final = "steward-operator"
 """The one field manager of server-side apply."""
+
+ERASURE_FINALIZER: Final = f"{GROUP}/erasure"
+"""The only finalizer of ours: on Assistants with `deletionPolicy: Erase`."""
 
 RUNTIME_CONTAINER: Final = "runtime"
 PURGE_CONTAINER: Final = "purge"
@@ -148,6 +153,11 @@ def secret_mount_path(role: SecretRole) -> str:
 def credential_mount_path(secret: str) -> str:
     """Return the directory of a user's Secret in the Pod."""
     return f"{CREDENTIALS_PATH}/{secret}"
+
+
+def unproven_erasure_name(assistant: str, digest: str) -> str:
+    """Return the name of the record, in the operator's namespace, of an unproven erasure."""
+    return f"unproven-erasure-{assistant}-{digest}"
 
 
 def endpoint_url(assistant: str, namespace: str) -> str:

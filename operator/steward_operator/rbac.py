@@ -17,22 +17,22 @@ IDENTITY: Final = "steward-operator"
 RBAC_API_VERSION: Final = "rbac.authorization.k8s.io/v1"
 
 _OWN_CHILD: Final = ("create", "delete", "get", "list", "patch", "watch")
-_KEPT_CHILD: Final = ("create", "get", "list", "patch", "watch")
 
 
 def build_rules() -> list[Manifest]:
     """Return the cluster-wide rules, sorted within each rule."""
     plurals = sorted(kind.NAMES.plural for kind in KINDS)
     return [
-        # Own kinds are read; users' spec and metadata are never written.
+        # Own kinds are read; users' spec is never written, and of their metadata one finalizer.
         _rule(GROUP, plurals, ("get", "list", "watch")),
         _rule(GROUP, [f"{plural}/status" for plural in plurals], ("patch",)),
+        # The finalizer of `deletionPolicy: Erase`: JSON Patch knows no narrower right.
+        _rule(GROUP, ["assistants"], ("patch",)),
         # Children may name the Assistant as owner under OwnerReferencesPermissionEnforcement.
         _rule(GROUP, ["assistants/finalizers"], ("update",)),
         _rule("", ["configmaps", "serviceaccounts", "services"], _OWN_CHILD),
-        # A volume is never deleted by the operator: it outlives the Assistant, or the garbage
-        # collector removes it.
-        _rule("", ["persistentvolumeclaims"], _KEPT_CHILD),
+        # A volume is deleted under `deletionPolicy: Erase` alone, after its erasure.
+        _rule("", ["persistentvolumeclaims"], _OWN_CHILD),
         _rule("apps", ["deployments"], _OWN_CHILD),
         _rule("batch", ["cronjobs"], _OWN_CHILD),
         _rule("networking.k8s.io", ["networkpolicies"], _OWN_CHILD),

@@ -168,13 +168,9 @@ class AssistantSpec(SchemaNode):
         bool, Field(json_schema_extra=boolean_because("CronJob and Job call it suspend, too"))
     ] = False
     """Stop serving. Purging goes on: a window does not wait for a suspended assistant."""
-    deletion_policy: Annotated[DeletionPolicy, Field(json_schema_extra=pending("stage 4"))] = (
-        DeletionPolicy.RETAIN
-    )
+    deletion_policy: DeletionPolicy = DeletionPolicy.RETAIN
     """Retain keeps volume and keys when the Assistant is deleted; Erase proves them gone first."""
-    erasure_deadline_seconds: Annotated[
-        int, Field(ge=60, le=604_800, json_schema_extra=pending("stage 4"))
-    ] = 3_600
+    erasure_deadline_seconds: Annotated[int, Field(ge=60, le=604_800)] = 3_600
     """Seconds that deletion waits for a runtime to prove erasure; then it is recorded as
     unproven.
     """

@@ -14,6 +14,13 @@ from steward_operator.children.context import build_owner_reference
 from steward_operator.names import AnchorRole, Component, SecretRole
 from steward_operator.objects import Manifest
 
+
+def is_keys_anchor(manifest: Manifest) -> bool:
+    """Say whether an observed object is an anchor of keys that encrypt and sign."""
+    found = (manifest.get("metadata") or {}).get("labels") or {}
+    return found.get(labels.ANCHOR_ROLE) == AnchorRole.KEYS.value
+
+
 ENTROPY_KEY = "entropy"
 GENERATION_KEY = "generation"
 

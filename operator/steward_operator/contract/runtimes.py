@@ -44,7 +44,7 @@ class Runtimes:
         Raises:
             RuntimeFault: if it does not answer as the contract says.
         """
-        return await self.client.read_status(await self._find(subject, uid))
+        return await self.client.read_status(await self.find(subject, uid))
 
     async def erase(self, subject: Subject, uid: str) -> Erasure:
         """Order the erasure of an Assistant's data, or see how far it is.
@@ -52,9 +52,14 @@ class Runtimes:
         Raises:
             RuntimeFault: if it does not answer as the contract says.
         """
-        return await self.client.start_erasure(await self._find(subject, uid))
+        return await self.client.start_erasure(await self.find(subject, uid))
 
-    async def _find(self, subject: Subject, uid: str) -> Target:
+    async def find(self, subject: Subject, uid: str) -> Target:
+        """Return the runtime of an Assistant.
+
+        Raises:
+            RuntimeUnreachable: if no Pod runs.
+        """
         return Target(subject.name, uid, await self.addresses.find(subject))
 
 

@@ -17,6 +17,7 @@ from steward_api.v1alpha1 import (
     Tool,
 )
 from steward_operator import names
+from steward_operator.contract.erasures import Erasures
 from steward_operator.contract.reports import Reports
 from steward_operator.gather.anchors import AnchorStore
 from steward_operator.gather.blueprints import BlueprintStore, BlueprintUses
@@ -50,6 +51,7 @@ class Stores:
     blueprints: BlueprintStore
     uses: BlueprintUses
     reports: Reports
+    erasures: Erasures
 
     def forget(self, assistant: Subject) -> None:
         """Drop what is remembered about a deleted Assistant, its children's records apart."""
@@ -57,6 +59,7 @@ class Stores:
         self.mounts.forget(assistant)
         self.blueprints.forget(assistant)
         self.reports.forget(assistant)
+        self.erasures.forget(assistant)
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,6 +123,21 @@ class Gatherer:
             faults=faults,
             operator_keys=self._sources.operator_keys,
             runtime=stores.reports.of(subject),
+        )
+
+    def gather_ending(self, subject: Subject, assistant: Assistant) -> World:
+        """Build the snapshot around a deleted Assistant: what is left, and its erasure.
+
+        Nothing is probed or read: in a terminating namespace nothing can be.
+        """
+        return World(
+            assistant=assistant,
+            now=self._sources.now(),
+            entropy={},
+            settings=self._sources.settings,
+            children=self._stores.children.manifests_of(subject.namespace, subject.name),
+            operator_keys=self._sources.operator_keys,
+            erasure=self._stores.erasures.of(subject),
         )
 
     def missing_references(self, subject: Subject) -> bool:

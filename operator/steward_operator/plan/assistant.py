@@ -18,6 +18,7 @@ from steward_operator.plan.blueprint import check_size, compile_blueprint
 from steward_operator.plan.children import plan_children
 from steward_operator.plan.denial import decide_denial
 from steward_operator.plan.deployment_status import Rollout, resolve_rollout
+from steward_operator.plan.erasure import plan_deletion, plan_finalizer
 from steward_operator.plan.events import plan_events
 from steward_operator.plan.references import Resolved, resolve_references
 from steward_operator.plan.secrets import plan_secrets
@@ -31,8 +32,7 @@ SERVICE_NAME: Final = re.compile(r"^[a-z]([-a-z0-9]*[a-z0-9])?$")
 def plan_assistant(world: World) -> Plan:
     """Plan everything about one Assistant."""
     if world.assistant.metadata.deletion_timestamp:
-        # Retain: the garbage collector removes what the Assistant owns, the rest stays.
-        return Plan()
+        return plan_deletion(world)
     resolved = resolve_references(world)
     current, refused = _compile(world, resolved)
     serving = current or world.last_blueprint
@@ -60,6 +60,7 @@ def plan_assistant(world: World) -> Plan:
         ),
         requeue_seconds=world.settings.requeue_seconds if serving else None,
         question=_plan_question(world, findings),
+        finalizer=plan_finalizer(world, is_served=serving is not None),
     )
 
 

@@ -33,8 +33,10 @@ __all__ = [
     "Anchor",
     "AnchorRole",
     "Broken",
+    "ErasureReport",
     "Event",
     "EventType",
+    "FinalizerEdit",
     "GeneratedSecret",
     "Manifest",
     "MountFailure",
@@ -127,6 +129,16 @@ class RuntimeReport:
 
 
 @dataclass(frozen=True, slots=True)
+class ErasureReport:
+    """How far the erasure of a deleted Assistant is."""
+
+    is_proven: bool
+    """A receipt that claims Complete is archived and co-signed, or nothing was ever stored."""
+    reason: str
+    """CamelCase: `Complete`, `Running`, `Partial`, `Uncosigned`, or the fault of the runtime."""
+
+
+@dataclass(frozen=True, slots=True)
 class World:
     """One snapshot around one Assistant: its namespace's referenced objects and its children.
 
@@ -161,6 +173,8 @@ class World:
     runtime: RuntimeReport | None = None
     """None until the runtime was asked; an answer about another Blueprint than the planned one
     proves nothing."""
+    erasure: ErasureReport | None = None
+    """None until an erasure was ordered."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,6 +197,13 @@ class GeneratedSecret:
     """The Secret without `data` and `ownerReferences`. 409 means that it exists: all is well."""
     keys: tuple[str, ...]
     """Keys of `data` to fill, in order."""
+
+
+class FinalizerEdit(StrEnum):
+    """What becomes of our finalizer."""
+
+    ADD = "Add"
+    REMOVE = "Remove"
 
 
 class EventType(StrEnum):
@@ -221,3 +242,10 @@ class Plan:
     """Plan again after this time even if nothing happens."""
     question: RuntimeQuestion | None = None
     """Set while a Pod of the planned Blueprint is available."""
+    is_erasing: bool = False
+    """The runtime has to be told to erase everything, and asked how far it is."""
+    records: tuple[Manifest, ...] = ()
+    """ConfigMaps of the operator's own namespace to POST; 409 means that one is there."""
+    finalizer: FinalizerEdit | None = None
+    """ADD comes before everything that could hold data, REMOVE after everything else. Nothing else
+    of a user's spec or metadata is ever written."""

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import Final
 
+from steward_api.v1alpha1 import Assistant
 from steward_operator.apply.status import QUIET_SECONDS
 from steward_operator.errors import AbsentError, ApiError, ConfigurationError, OperatorError
 from steward_operator.gather.child_cache import Concern
 from steward_operator.gather.mount_failures import SELECTION as MOUNT_FAILURES
-from steward_operator.gather.own_cache import subject_of
+from steward_operator.gather.own_cache import ASSISTANT, subject_of
 from steward_operator.gather.subject import Subject
 from steward_operator.gather.world import Stores
 from steward_operator.kube.client import (
@@ -140,6 +141,14 @@ class Engine:
                 group.create_task(self._work())
             group.create_task(self._resync())
             group.create_task(self._stores.reports.run())
+
+    def served(self) -> Iterator[tuple[Subject, str]]:
+        """Yield every Assistant that has been served, with its uid."""
+        for subject in self._stores.own.subjects(ASSISTANT):
+            entry = self._stores.own.get(subject)
+            content = entry.read() if entry is not None else None
+            if isinstance(content, Assistant) and content.status.blueprint_digest is not None:
+                yield subject, content.metadata.uid
 
     def oldest_pass_seconds(self) -> float:
         """Return how long the longest running pass has run: a liveness signal."""

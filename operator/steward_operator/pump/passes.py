@@ -9,6 +9,7 @@ from typing import Any, Final
 
 from steward_api.v1alpha1 import Assistant
 from steward_operator.apply.effects import Effects
+from steward_operator.apply.finalizers import FinalizerWriter
 from steward_operator.apply.status import QUIET_SECONDS, StatusWriter
 from steward_operator.contract.reports import PATIENCE_SECONDS
 from steward_operator.errors import ApiError, ClosingError, OutdatedError
@@ -22,7 +23,7 @@ from steward_operator.plan.own_status import plan_unreadable
 from steward_operator.plan.prompt import plan_prompt
 from steward_operator.plan.retention_policy import plan_retention_policy
 from steward_operator.plan.tool import plan_tool
-from steward_operator.plan.world import Broken, Plan
+from steward_operator.plan.world import Broken, FinalizerEdit, Plan
 from steward_operator.pump.ledger import Ledger, Ledgers
 from steward_operator.settings import OperatorSettings
 from steward_operator.telemetry import WRITES
@@ -58,6 +59,7 @@ class Passes:
         gatherer: Gatherer,
         effects: Effects,
         statuses: StatusWriter,
+        finalizers: FinalizerWriter,
         *,
         ledgers: Ledgers,
         now: Callable[[], datetime],
@@ -71,6 +73,7 @@ class Passes:
             gatherer: Builds worlds.
             effects: Applies plans.
             statuses: Writes statuses.
+            finalizers: Adds and removes our finalizer.
             ledgers: Memory between passes.
             now: Wall clock, for conditions.
             clock: Monotonic seconds.
@@ -80,6 +83,7 @@ class Passes:
         self._gatherer = gatherer
         self._effects = effects
         self._statuses = statuses
+        self._finalizers = finalizers
         self._ledgers = ledgers
         self._now = now
         self._clock = clock
@@ -93,7 +97,7 @@ class Passes:
             self._stores.forget(subject)
             return Look()
         closing = self._ledgers.closing_seconds(subject.namespace)
-        if closing:
+        if closing and not entry.is_terminating:
             return Look(closing)
         ledger = self._ledgers.of(subject)
         try:
@@ -124,11 +128,17 @@ class Passes:
     async def _look_at_assistant(
         self, subject: Subject, assistant: Assistant, ledger: Ledger
     ) -> Look:
+        if assistant.metadata.deletion_timestamp:
+            return await self._look_at_ending(subject, assistant, ledger)
         age = self._clock() - ledger.first_seen_at
         if age < GRACE_SECONDS and self._gatherer.missing_references(subject):
             return Look(GRACE_SECONDS - age)
         world = await self._gatherer.gather_world(subject, assistant, ledger.faults)
         plan = plan_assistant(world)
+        if plan.finalizer is FinalizerEdit.ADD:
+            # First the finalizer, then anything that could hold data; the watch brings us back.
+            await self._finalizers.apply(plan, assistant)
+            return Look()
         self._keep_blueprint(subject, plan)
         outcome = await self._effects.apply(plan, subject, ledger.refusals)
         WRITES.inc(outcome.writes)
@@ -146,7 +156,22 @@ class Passes:
         if self._must_wait_for_runtime(subject, plan):
             return Look(PATIENCE_SECONDS, fault)
         waited = await self._statuses.apply(subject, assistant, plan, ledger.timing)
+        if plan.finalizer is not None and waited is None:
+            await self._finalizers.apply(plan, assistant)
         return Look(self._next_look(subject, plan, ledger, waited), fault)
+
+    async def _look_at_ending(self, subject: Subject, assistant: Assistant, ledger: Ledger) -> Look:
+        """Take a deleted Assistant one step further on its way out."""
+        plan = plan_assistant(self._gatherer.gather_ending(subject, assistant))
+        if plan.is_erasing:
+            self._stores.erasures.follow(subject, assistant.metadata.uid)
+            return Look(plan.requeue_seconds)
+        outcome = await self._effects.apply(plan, subject, ledger.refusals)
+        WRITES.inc(outcome.writes)
+        if outcome.is_outdated or outcome.transient is not None:
+            return Look(QUIET_SECONDS, outcome.transient)
+        await self._finalizers.apply(plan, assistant)
+        return Look()
 
     def _must_wait_for_runtime(self, subject: Subject, plan: Plan) -> bool:
         """Ask the runtime if it is time; its first answer shares a write with Ready."""

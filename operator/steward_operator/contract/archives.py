@@ -1,0 +1,137 @@
+"""Receipts of every Assistant, pulled, co-signed and put on one shelf; and what they prove.
+
+The first key that a runtime shows is pinned beside the shelf. A runtime that shows another one is
+not trusted any more: its receipts stay where they are until somebody has looked.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Final
+
+from steward_api.receipt import Trigger
+from steward_api.verification import ReceiptRefused, Verdict, verify_receipt
+from steward_operator.archive.check import Issuer
+from steward_operator.archive.errors import ArchiveError, ReceiptForeign, ShelfBroken
+from steward_operator.archive.http_source import HttpSource
+from steward_operator.archive.keys import PUBLIC_KEY_BYTES, check_ed25519
+from steward_operator.archive.puller import Puller
+from steward_operator.archive.shelf import Shelf
+from steward_operator.contract.errors import RuntimeFault
+from steward_operator.contract.runtimes import Runtimes
+from steward_operator.objects import Subject
+from steward_operator.telemetry import log
+
+ROUND_SECONDS: Final = 30.0
+"""Pause between two rounds over all runtimes: a receipt is archived within a minute."""
+PULLS_AT_ONCE: Final = 4
+PINS_FOLDER: Final = "pinned"
+
+
+class Archives:
+    """One shelf for all runtimes that the operator serves.
+
+    Args:
+        root: folder of the archive's own volume.
+        runtimes: how runtimes are reached.
+    """
+
+    def __init__(self, root: Path, runtimes: Runtimes) -> None:
+        self._root = root
+        self._shelf = Shelf(root)
+        self._runtimes = runtimes
+        self._slots = asyncio.Semaphore(PULLS_AT_ONCE)
+        self._pullers: dict[tuple[str, str], Puller] = {}
+
+    async def pull(self, subject: Subject, uid: str) -> None:
+        """Archive everything that a runtime has issued since the last time.
+
+        Raises:
+            RuntimeFault: if the runtime does not answer.
+            ArchiveError: if a receipt cannot be taken, or the runtime shows another key.
+            ReceiptRefused: if it hands out something that is no receipt.
+        """
+        async with self._slots:
+            target = await self._runtimes.find(subject, uid)
+            puller = self._pullers.get((uid, target.base_url))
+            if puller is None:
+                status = await self._runtimes.client.read_status(target)
+                key = await asyncio.to_thread(self._pin, subject, uid, status.public_key)
+                issuer = Issuer(subject.namespace, subject.name, uid, key)
+                source = HttpSource(
+                    self._runtimes.session, target.base_url, uid, self._runtimes.key
+                )
+                puller = Puller(source, self._shelf, issuer, self._runtimes.key)
+                self._forget(uid)
+                self._pullers[uid, target.base_url] = puller
+            await puller.pull()
+
+    def find_erasure_verdict(self, uid: str) -> Verdict | None:
+        """Return what the newest receipt of an erasure proves; None where there is none.
+
+        Raises:
+            ReceiptRefused: if a file on the shelf is no receipt of this runtime any more.
+        """
+        keys = (self._read_pin(uid), self._runtimes.key.public_key().public_bytes_raw())
+        for digest in reversed(self._shelf.list_digests(uid)):
+            raw = self._shelf.read(uid, digest)
+            if raw is None:
+                continue
+            verification = verify_receipt(raw, keys, check_ed25519)
+            if verification.statement.predicate.trigger is Trigger.ASSISTANT_DELETED:
+                return verification.verdict
+        return None
+
+    async def keep_pulling(self, served: Callable[[], Iterable[tuple[Subject, str]]]) -> None:
+        """Go round all Assistants, given with their uids, until cancelled."""
+        while True:
+            await asyncio.gather(*(self._pull_quietly(*each) for each in served()))
+            await asyncio.sleep(ROUND_SECONDS)
+
+    async def _pull_quietly(self, subject: Subject, uid: str) -> None:
+        try:
+            await self.pull(subject, uid)
+        except (RuntimeFault, ArchiveError, ReceiptRefused, OSError) as fault:
+            reason = str(getattr(fault, "reason", type(fault).__name__))
+            log().info(
+                "receipts_not_pulled",
+                reason=reason,
+                namespace=subject.namespace,
+                name=subject.name,
+            )
+
+    def _pin(self, subject: Subject, uid: str, public_key: bytes) -> bytes:
+        path = self._root / PINS_FOLDER / uid
+        path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o440)
+        except FileExistsError:
+            pinned = self._read_pin(uid)
+            if pinned != public_key:
+                raise ReceiptForeign(
+                    f"the runtime of {subject.namespace}/{subject.name} shows another signing key "
+                    f"than the one pinned in {path}: find out why before you remove that file"
+                ) from None
+            return pinned
+        with os.fdopen(descriptor, "wb") as stream:
+            stream.write(public_key)
+            stream.flush()
+            os.fsync(stream.fileno())
+        return public_key
+
+    def _read_pin(self, uid: str) -> bytes:
+        path = self._root / PINS_FOLDER / uid
+        try:
+            pinned = path.read_bytes()
+        except OSError as fault:
+            raise ShelfBroken(f"{path} cannot be read ({type(fault).__name__})") from fault
+        if len(pinned) != PUBLIC_KEY_BYTES:
+            raise ShelfBroken(f"{path} holds no key: restore it from a copy")
+        return pinned
+
+    def _forget(self, uid: str) -> None:
+        for place in [place for place in self._pullers if place[0] == uid]:
+            del self._pullers[place]

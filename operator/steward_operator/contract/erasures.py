@@ -1,0 +1,116 @@
+"""Erasures of deleted Assistants: ordered, followed and proven beside the queue.
+
+The runtime's word is not enough: where this operator keeps the archive, the proof is the receipt
+on its own shelf, signed by the runtime's pinned key and co-signed by ours.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Final
+
+from steward_api.verification import ReceiptRefused, Verdict
+from steward_operator.archive.errors import ArchiveError
+from steward_operator.contract.archives import Archives
+from steward_operator.contract.client import Erasure
+from steward_operator.contract.errors import RuntimeFault
+from steward_operator.contract.runtimes import Runtimes
+from steward_operator.objects import Subject
+from steward_operator.plan.world import ErasureReport
+from steward_operator.telemetry import log
+
+POLL_SECONDS: Final = 1.0
+POLL_SECONDS_MAX: Final = 30.0
+"""An erasure that takes long, or a runtime that is away, is asked less and less often."""
+NOTHING_DUE: Final = "NothingDue"
+COMPLETE: Final = "Complete"
+
+Step = Callable[[Subject, str], Awaitable[ErasureReport]]
+
+
+@dataclass(frozen=True, slots=True)
+class ErasureSteps:
+    """One step of an erasure: order it, see how far it is, and look for the proof.
+
+    Attributes:
+        runtimes: how runtimes are reached.
+        archives: the operator's own archive; None where another process keeps it.
+    """
+
+    runtimes: Runtimes
+    archives: Archives | None
+
+    async def take(self, subject: Subject, uid: str) -> ErasureReport:
+        """Take one step and return how far the erasure is."""
+        try:
+            erasure = await self.runtimes.erase(subject, uid)
+            if not erasure.is_ended:
+                return ErasureReport(is_proven=False, reason="Running")
+            if self.archives is None:
+                # After a restart a runtime may find nothing left; only a receipt tells why.
+                return ErasureReport(erasure.outcome == COMPLETE, erasure.outcome or "Unknown")
+            await self.archives.pull(subject, uid)
+            verdict = await asyncio.to_thread(self.archives.find_erasure_verdict, uid)
+        except (RuntimeFault, ArchiveError, ReceiptRefused, OSError) as fault:
+            reason = str(getattr(fault, "reason", type(fault).__name__))
+            return ErasureReport(is_proven=False, reason=reason)
+        return build_report(erasure, verdict)
+
+
+def build_report(erasure: Erasure, verdict: Verdict | None) -> ErasureReport:
+    """Decide what an ended erasure and the verdict on its receipt amount to."""
+    if verdict is None and erasure.outcome == NOTHING_DUE and erasure.receipt_digest is None:
+        return ErasureReport(is_proven=True, reason=NOTHING_DUE)
+    reason = "ReceiptMissing" if verdict is None else str(verdict)
+    return ErasureReport(is_proven=reason == COMPLETE, reason=reason)
+
+
+class Erasures:
+    """Follows each erasure until it is proven or let go."""
+
+    def __init__(self, step: Step, wake: Callable[[Subject], None]) -> None:
+        """Take one step at a time by `step`; `wake` the Assistant when the report changes."""
+        self._step = step
+        self._wake = wake
+        self._reports: dict[Subject, ErasureReport] = {}
+        self._tasks: dict[Subject, asyncio.Task[None]] = {}
+
+    def of(self, subject: Subject) -> ErasureReport | None:
+        """Return how far the erasure is; None where none was ordered."""
+        return self._reports.get(subject)
+
+    def follow(self, subject: Subject, uid: str) -> None:
+        """Order the erasure and follow it; asked again it changes nothing."""
+        if subject not in self._tasks:
+            self._tasks[subject] = asyncio.create_task(self._run(subject, uid))
+
+    def forget(self, subject: Subject) -> None:
+        """Stop following."""
+        self._reports.pop(subject, None)
+        task = self._tasks.pop(subject, None)
+        if task is not None:
+            task.cancel()
+
+    async def _run(self, subject: Subject, uid: str) -> None:
+        pause = POLL_SECONDS
+        while True:
+            try:
+                report = await self._step(subject, uid)
+            except Exception as error:  # noqa: BLE001 - asked again until the deadline
+                log().error("erasure_crashed", error=type(error).__name__, name=subject.name)
+                report = ErasureReport(is_proven=False, reason="InternalError")
+            if report != self._reports.get(subject):
+                log().info(
+                    "erasure",
+                    reason=report.reason,
+                    namespace=subject.namespace,
+                    name=subject.name,
+                )
+                self._reports[subject] = report
+                self._wake(subject)
+            if report.is_proven:
+                return
+            await asyncio.sleep(pause)
+            pause = min(pause * 1.5, POLL_SECONDS_MAX)
