@@ -1,12 +1,15 @@
 """`make demo`: runs an example as a user would, step by step, with a transcript to read.
 
 Exit code 0 only if every step of `expect.yaml` held. The state of the demo lies in a folder of its
-own, which is emptied at the start; what an auditor needs is left behind in its folder `proof`.
+own, which is emptied at the start; what an auditor needs is left behind in its folder `proof`. The
+bundled model answers, also where OPENAI_API_KEY is set: what is shown is the same everywhere.
 """
 
 from __future__ import annotations
 
+import os
 import shutil
+import signal
 import sys
 import time
 from collections.abc import Callable
@@ -24,7 +27,7 @@ from steward_cli.demo.expectations import (
     Step,
     gather_expectations,
 )
-from steward_cli.demo.receipt import check_receipt
+from steward_cli.demo.receipt import PROOF_FOLDER, check_receipt
 from steward_cli.demo.stage import serve_example
 from steward_cli.demo.visit import (
     StepFailed,
@@ -37,6 +40,7 @@ from steward_cli.demo.visit import (
     check_request,
 )
 from steward_cli.errors import CommandError, ExitCode
+from steward_cli.local.endpoint import KEY_VARIABLE
 from steward_cli.local.layout import StateFolder
 from steward_cli.local.planning import gather_assistant
 from steward_cli.local.record import RunRecord
@@ -67,6 +71,7 @@ class Outcome:
 def run_demo(example: Path, home: Path = STATE_DEFAULT) -> int:
     """Run one example from `steward up` to the proof; return the exit code."""
     begun = time.monotonic()
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         outcomes = _visit(example.resolve(), home.resolve(), _tell)
     except KeyboardInterrupt:
@@ -111,9 +116,14 @@ def _visit(example: Path, home: Path, tell: Tell) -> tuple[Outcome, ...]:
     state = StateFolder(home / gather_assistant(example).name)
     shutil.rmtree(state.root, ignore_errors=True)
     tell(f"$ steward up {example.name}\n")
-    with serve_example(example, state) as record:
+    own = {name: value for name, value in os.environ.items() if name != KEY_VARIABLE}
+    with serve_example(example, state, own) as record:
         tell(_describe(record))
-        return run_steps(Visit(record, state, tell), expectations.steps)
+        outcomes = run_steps(Visit(record, state, tell), expectations.steps)
+    proof = state.root / PROOF_FOLDER
+    if proof.is_dir():
+        tell(f"\nThe receipt, its signatures and both public keys are left in {proof}\n")
+    return outcomes
 
 
 def _describe(record: RunRecord) -> str:

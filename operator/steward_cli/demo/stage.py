@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
 from steward_cli.errors import CommandError
+from steward_cli.local.child import TETHER_MODULE
 from steward_cli.local.layout import StateFolder
 from steward_cli.local.record import RunRecord, RunState, gather_record, is_held
 
@@ -25,23 +27,27 @@ class StageFailed(CommandError):
 
 
 @contextmanager
-def serve_example(folder: Path, state: StateFolder) -> Iterator[RunRecord]:
+def serve_example(
+    folder: Path, state: StateFolder, environment: Mapping[str, str] | None = None
+) -> Iterator[RunRecord]:
     """Run `steward up FOLDER` with its state in `state`; yields its record once it is ready.
 
     The process has a session of its own, so that Ctrl-C reaches the caller alone and the
-    assistant drains when the caller lets go.
+    assistant drains when the caller lets go; where the caller is killed, it dies too.
 
     Raises:
         StageFailed: if it ends or is not ready in time.
     """
     state.root.parent.mkdir(parents=True, exist_ok=True)
     log = state.root.parent / f"{state.name}-up.log"
+    command = build_up_command(folder, state)
     with log.open("wb") as output:
         process = subprocess.Popen(  # noqa: S603  # our own words
-            build_up_command(folder, state),
+            (sys.executable, "-m", TETHER_MODULE, str(os.getpid()), "--", *command),
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=subprocess.STDOUT,
+            env=environment,
             start_new_session=True,
         )
     try:
