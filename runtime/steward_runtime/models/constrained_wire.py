@@ -86,8 +86,8 @@ def parse_done(done: ChatDone, call_id: str, reply: str = "") -> ChatDone:
     if not isinstance(choice, dict):
         raise ChoiceUnusable("its constrained answer is not an object")
     if "reply" in choice:
-        reply = choice["reply"]
-        text = reply if isinstance(reply, str) else orjson.dumps(reply).decode()
+        said = choice["reply"]
+        text = said if isinstance(said, str) else orjson.dumps(said).decode()
         return replace(done, text=text, tool_calls=())
     tool, arguments = choice.get("tool"), choice.get("arguments")
     if not isinstance(tool, str) or not isinstance(arguments, dict):
