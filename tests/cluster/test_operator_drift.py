@@ -6,6 +6,7 @@ import pytest
 
 from steward_lab.control_plane import ControlPlane
 from steward_loopback.polling import wait_until
+from steward_operator.labels import ASSISTANT
 from steward_operator_lab.operating import OperatorProcess
 from steward_operator_lab.reading import (
     ASSISTANT_KIND,
@@ -54,7 +55,7 @@ HAND_EDITS: dict[str, tuple[str, str, Manifest]] = {
     "label-stripped": (
         "v1/Service",
         "helper-admin",
-        {"metadata": {"labels": {"steward.dev/assistant": None}}},
+        {"metadata": {"labels": {ASSISTANT: None}}},
     ),
     "owner-stripped": (
         "batch/v1/CronJob",
