@@ -68,10 +68,14 @@ class Conversations:
         self._keyring = keyring
 
     def find(self, connection: Connection, conversation_id: str, owner: str) -> Conversation | None:
-        """Return a conversation of this owner; None for a foreign or absent one alike."""
+        """Return a conversation of this owner; None for a foreign or absent one alike.
+
+        One that a purge run has frozen is as good as gone.
+        """
         row = connection.execute(
             "SELECT conversation_id, owner, subject, created_at, changed_at, length "
-            "FROM conversations WHERE conversation_id = ? AND owner = ?",
+            "FROM conversations WHERE conversation_id = ? AND owner = ? AND NOT EXISTS (SELECT 1 "
+            "FROM frozen WHERE store = 'conversations' AND record_id = conversation_id)",
             (conversation_id, owner),
         ).fetchone()
         return None if row is None else Conversation(*row)
