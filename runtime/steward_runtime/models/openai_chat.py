@@ -7,6 +7,7 @@ second at start (measured; `bench/`).
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, NoReturn
@@ -14,8 +15,7 @@ from typing import TYPE_CHECKING, Final, NoReturn
 import aiohttp
 from yarl import URL
 
-from steward_runtime.errors import ModelAnswerBroken, ModelUnavailable, StewardError
-from steward_runtime.models.closing import Closing
+from steward_runtime.errors import ModelAnswerBroken, ModelError, ModelUnavailable, StewardError
 from steward_runtime.models.errors import ModelMisconfigured, ModelNotAsked, ModelRefused
 from steward_runtime.models.openai_wire import (
     DONE,
@@ -36,6 +36,10 @@ if TYPE_CHECKING:
 ANSWER_BYTES_MAX: Final = 64 * 1024 * 1024
 """Bytes of one streamed answer: 131,072 tokens (the most a Model may allow) at some 500 bytes per
 chunk."""
+EVENT_STREAM: Final = "text/event-stream"
+END_SECONDS_MAX: Final = 0.1
+"""Patience for the end of a body after its last event; a server that keeps it open costs a new
+connection and nothing else."""
 RETRY_AFTER_SECONDS_MAX: Final = 3_600
 OVERLOADED: Final = frozenset({408, 429, 500, 502, 503, 504, 529})
 """Statuses after which another model, or the same one later, may answer. 529 is in use by some
@@ -61,14 +65,58 @@ class ChatPlumbing:
     trace_headers: Callable[[], Mapping[str, str]]
 
 
+class AnswerIntake:
+    """Turns the bytes of one body into text: of a stream as it comes, else at the end."""
+
+    def __init__(self, reader: AnswerReader, *, is_stream: bool) -> None:
+        self._reader = reader
+        self._parser = SseParser() if is_stream else None
+        self._whole = bytearray()
+        self._size = 0
+        self.is_done = False
+        """The stream has said that nothing more comes."""
+
+    def feed(self, chunk: bytes) -> str:
+        """Take a chunk; events that come together are one piece of text.
+
+        Raises:
+            AnswerUnusable: if the answer is not what the API promises, or has no end.
+        """
+        self._size += len(chunk)
+        if self._size > ANSWER_BYTES_MAX:
+            raise AnswerUnusable("answered without an end")
+        if self._parser is None:
+            self._whole += chunk
+            return ""
+        try:
+            events = self._parser.feed(chunk)
+        except EventTooLarge:
+            raise AnswerUnusable("sent an event without an end") from None
+        if DONE in events:
+            self.is_done = True
+            del events[events.index(DONE) :]
+        return "".join([self._reader.read(event) for event in events])
+
+    def finish(self) -> str:
+        """Return the text of an answer that did not stream.
+
+        Raises:
+            AnswerUnusable: if the answer is not what the API promises.
+        """
+        return "" if self._parser is not None else self._reader.read(bytes(self._whole))
+
+
 class OpenAIChat:
     """One model behind one endpoint."""
 
     def __init__(
         self, model: WireModel, plumbing: ChatPlumbing, request_timeout_seconds: float
     ) -> None:
-        """Take the model; the timeout bounds the wait for the first event and for each next one."""
+        """Take the model; the timeout bounds each wait for bytes, the first one and the next."""
         self._model = model
+        self._timeout = aiohttp.ClientTimeout(
+            total=None, sock_connect=request_timeout_seconds, sock_read=request_timeout_seconds
+        )
         self._plumbing = plumbing
         self._timeout_seconds = request_timeout_seconds
         self._url = URL(f"{plumbing.base_url}/chat/completions", encoded=True)
@@ -87,61 +135,35 @@ class OpenAIChat:
         """
         permit.check_covers(CommandKind.CALL_MODEL, MODEL_TARGET)
         reader = AnswerReader(request)
-        async with Closing(self._stream(render_body(self._model, request))) as stream:
-            while True:
-                try:
-                    events = await self._wait_for_next(stream)
-                    if events is None:
-                        done = reader.finish(self._model.name)
+        try:
+            async with await self._ask(render_body(self._model, request)) as response:
+                intake = AnswerIntake(reader, is_stream=response.content_type == EVENT_STREAM)
+                async for chunk in response.content.iter_any():
+                    text = intake.feed(chunk)
+                    if text:
+                        yield ChatDelta(text)
+                    if intake.is_done:
+                        await _wait_for_end(response)
                         break
-                    text = "".join([reader.read(event) for event in events])
-                except AnswerUnusable as error:
-                    raise ModelAnswerBroken(self._say(str(error))) from None
+                text = intake.finish()
                 if text:
                     yield ChatDelta(text)
-        yield done
-
-    async def _wait_for_next(self, stream: AsyncIterator[list[bytes]]) -> list[bytes] | None:
-        """Return the next events, or None at the end; the reader's own time does not count."""
-        try:
-            async with asyncio.timeout(self._timeout_seconds):
-                return await anext(stream, None)
-        except TimeoutError:
-            what = f"did not go on within {self._timeout_seconds:g} seconds"
-            raise ModelUnavailable(self._say(what)) from None
-
-    async def _stream(self, body: bytes) -> AsyncIterator[list[bytes]]:
-        """Yield the events of one call as they come."""
-        parser, size = SseParser(), 0
-        try:
-            async with await self._ask(body) as response:
-                if response.content_type != "text/event-stream":
-                    yield [await self._read_whole(response)]
-                    return
-                async for chunk in response.content.iter_any():
-                    size += len(chunk)
-                    if size > ANSWER_BYTES_MAX:
-                        raise AnswerUnusable("answered without an end")
-                    events = parser.feed(chunk)
-                    if DONE in events:
-                        yield events[: events.index(DONE)]
-                        return
-                    if events:
-                        yield events
-        except EventTooLarge:
-            raise AnswerUnusable("sent an event without an end") from None
-        except aiohttp.ClientConnectorError:
-            raise ModelUnavailable(self._say("could not be reached")) from None
+            done = reader.finish(self._model.name)
+        except AnswerUnusable as error:
+            raise ModelAnswerBroken(self._say(str(error))) from None
         except (aiohttp.ClientError, OSError) as error:
-            if isinstance(error, TimeoutError):
-                raise
-            raise AnswerUnusable("broke the connection off") from None
+            raise self._translate(error) from None
+        yield done
 
     async def _ask(self, body: bytes) -> aiohttp.ClientResponse:
         """Send the request and judge the status of its answer."""
         try:
             response = await self._plumbing.session.post(
-                self._url, data=body, headers=self._build_headers(), allow_redirects=False
+                self._url,
+                data=body,
+                headers=self._build_headers(),
+                allow_redirects=False,
+                timeout=self._timeout,
             )
         except StewardError as error:
             raise ModelNotAsked(error) from None
@@ -149,15 +171,6 @@ class OpenAIChat:
             response.close()
             self._refuse(response)
         return response
-
-    async def _read_whole(self, response: aiohttp.ClientResponse) -> bytes:
-        """Read the answer of a server that does not stream."""
-        content = bytearray()
-        async for chunk in response.content.iter_any():
-            content += chunk
-            if len(content) > ANSWER_BYTES_MAX:
-                raise AnswerUnusable("answered without an end")
-        return bytes(content)
 
     def _build_headers(self) -> dict[str, str]:
         headers = {"Content-Type": "application/json", "Accept": "text/event-stream"}
@@ -181,8 +194,25 @@ class OpenAIChat:
         advice = "check what is asked for, and contextTokens and maxOutputTokens of the Model"
         raise ModelRefused(self._say(f"answered HTTP {status}: {advice}"))
 
+    def _translate(self, error: Exception) -> ModelError:
+        """Return what a failed connection means."""
+        if isinstance(error, TimeoutError):
+            what = f"did not go on within {self._timeout_seconds:g} seconds"
+            return ModelUnavailable(self._say(what))
+        if isinstance(error, aiohttp.ClientConnectorError):
+            return ModelUnavailable(self._say("could not be reached"))
+        return ModelAnswerBroken(self._say("broke the connection off"))
+
     def _say(self, what: str) -> str:
         return f"Model {self._model.name} at {self._url.host} {what}."
+
+
+async def _wait_for_end(response: aiohttp.ClientResponse) -> None:
+    """Read what ends the body, which most servers send at once: then the connection is reused."""
+    if not response.content.at_eof():
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(END_SECONDS_MAX):
+                await response.content.readany()
 
 
 def parse_retry_after(header: str | None) -> int | None:

@@ -18,6 +18,7 @@ from steward_runtime.telemetry.trace_context import SpanContext, render_tracepar
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from types import TracebackType
 
 Value = str | int | bool | Sequence[str]
 """What an attribute may hold."""
@@ -127,6 +128,29 @@ class _PlainSpan:
         """Drop the failure: nobody records."""
 
 
+class _PlainScope:
+    """A plain span as a block; a class, because a generator would cost more than all it does."""
+
+    __slots__ = ("_span", "_token")
+
+    def __init__(self, context: SpanContext) -> None:
+        self._span = _PlainSpan(context)
+
+    def __enter__(self) -> Span:
+        """Make the span the current one."""
+        self._token = _current.set(self._span.context)
+        return self._span
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """Make the span above the current one again."""
+        _current.reset(self._token)
+
+
 class PlainTracer:
     """Makes identifiers and records nothing."""
 
@@ -134,17 +158,15 @@ class PlainTracer:
         """Take the source of random bytes."""
         self._make_bytes = make_bytes
 
-    @contextmanager
-    def open_span(self, start: SpanStart, parent: SpanContext | None = None) -> Iterator[Span]:
+    def open_span(
+        self, start: SpanStart, parent: SpanContext | None = None
+    ) -> AbstractContextManager[Span]:
         """Open a span below `parent`, or below the current span."""
         above = parent or _current.get()
+        span_id = self._make_bytes(8).hex()
         if above is None:
-            trace_id = self._make_bytes(16).hex()
-            context = SpanContext(trace_id, self._make_bytes(8).hex(), is_sampled=False)
-        else:
-            context = SpanContext(above.trace_id, self._make_bytes(8).hex(), above.is_sampled)
-        with entered(context):
-            yield _PlainSpan(context)
+            return _PlainScope(SpanContext(self._make_bytes(16).hex(), span_id, is_sampled=False))
+        return _PlainScope(SpanContext(above.trace_id, span_id, above.is_sampled))
 
     def close(self) -> None:
         """Do nothing: nothing is pending."""

@@ -82,7 +82,11 @@ class PinnedConnector(aiohttp.TCPConnector):
             ttl_dns_cache=NAME_CACHE_SECONDS,
             force_close=not reuse,
         )
-        self._allowed = frozenset(allowed)
+        self._allowed = frozenset(
+            (endpoint.host, endpoint.port)
+            for endpoint in allowed
+            if check_address_is_usable(endpoint.host)
+        )
 
     async def connect(
         self,
@@ -95,10 +99,11 @@ class PinnedConnector(aiohttp.TCPConnector):
         Raises:
             HostRefused: if it is not.
         """
-        endpoint = Endpoint((req.url.host or "").lower(), req.url.port or 0)
-        if endpoint not in self._allowed or not check_address_is_usable(endpoint.host):
+        wanted = ((req.url.host or "").lower(), req.url.port or 0)
+        if wanted not in self._allowed:
             raise HostRefused(
-                f"The request to {endpoint} was not sent: the Blueprint names no such host. "
+                f"The request to {Endpoint(*wanted)} was not sent: the Blueprint names no such "
+                "host. "
                 "Name it in the Tool's or Model's URL, and check whether a redirect led there."
             )
         return await super().connect(req, traces, timeout)
