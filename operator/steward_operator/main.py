@@ -85,6 +85,11 @@ def parse_options(arguments: Sequence[str]) -> Options:
         help="seconds between two looks at an object of which nothing was heard",
     )
     parser.add_argument(
+        "--operator-namespace",
+        default=os.environ.get("POD_NAMESPACE", defaults.operator_namespace),
+        help="namespace of the operator itself; default: POD_NAMESPACE",
+    )
+    parser.add_argument(
         "--key-file",
         type=Path,
         help="file or folder of the operator's Ed25519 key; made as a Secret where it is absent; "
@@ -112,7 +117,7 @@ def parse_options(arguments: Sequence[str]) -> Options:
         settings=OperatorSettings(
             runtime_image=given.runtime_image,
             requeue_seconds=given.resync_seconds,
-            operator_namespace=os.environ.get("POD_NAMESPACE", defaults.operator_namespace),
+            operator_namespace=given.operator_namespace,
         ),
     )
 
