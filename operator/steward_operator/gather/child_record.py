@@ -46,8 +46,8 @@ class ChildRecord:
     shared: tuple[str, str]
     """Labels and ownerReferences as JSON: the same text for all children that have the same."""
     document: str
-    """The rest of the metadata as JSON; of a Deployment also the template's metadata and the
-    status."""
+    """The rest of the metadata as JSON; of a Deployment also replicas, the template's metadata and
+    the status."""
     state: int = 0
     """Equal as long as a Deployment's status says the same."""
     is_available: bool = False
@@ -92,7 +92,10 @@ def build_record(manifest: Manifest, resource: Resource, verified: str = "") -> 
     if resource is DEPLOYMENTS:
         template = manifest["spec"]["template"].get("metadata") or {}
         status = _slim_status(manifest.get("status") or {})
-        kept["spec"] = {"template": {"metadata": template}}
+        kept["spec"] = {
+            "replicas": manifest["spec"].get("replicas", 1),
+            "template": {"metadata": template},
+        }
         kept["status"] = status
         state = hash(_pack(status))
         is_available = _is_available(metadata, manifest["spec"], status)
