@@ -1,0 +1,394 @@
+"""The whole chain in a cluster: apply, operator, Pod, `openai` client, purge, receipt.
+
+Everything is real but the model, the tool and the node: the operator runs under its own identity,
+and the kubelet starts the command of the Deployment's Pod with the files that it mounts. The tests
+share two assistants; each leaves them serving.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import httpx
+import openai
+import pytest
+import yaml
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+from steward_api.verification import Verdict
+from steward_cli.render import render_directory
+from steward_cluster_chain.administration import Administration, write_operator_key
+from steward_cluster_chain.chain import Asked, Chain, find_end, find_process
+from steward_cluster_chain.declared import WINDOW_SECONDS, Declared
+from steward_lab.control_plane import ControlPlane
+from steward_lab.kube_client import KubeClient
+from steward_lab.kubelet import Kubelet, Outcome, Rule
+from steward_loopback.polling import wait_until
+from steward_model_server import Call, Hang, ModelServer, Say
+from steward_model_server.script import Answer
+from steward_model_server.serving import Received
+from steward_operator.labels import BLUEPRINT_DIGEST
+from steward_operator_lab.operating import OperatorProcess
+from steward_operator_lab.reading import find_condition
+from steward_tool_server import Behaviour, ToolServer
+
+pytest_plugins = ("steward_operator_lab.fixtures",)
+pytestmark = pytest.mark.cluster
+
+SECONDS = 30.0
+CONTAINER = "runtime"
+
+
+@pytest.fixture(scope="module")
+def model() -> Iterator[ModelServer]:
+    """Run the scripted model."""
+    with ModelServer() as server:
+        yield server
+
+
+@pytest.fixture(scope="module")
+def tools() -> Iterator[ToolServer]:
+    """Run the scripted tool."""
+    with ToolServer({"/tickets/T-1": Behaviour(body=b'{"state":"open"}')}) as server:
+        yield server
+
+
+@pytest.fixture(scope="module")
+def operator_key(tmp_path_factory: pytest.TempPathFactory) -> tuple[Ed25519PrivateKey, str]:
+    """The operator's key, and its file."""
+    path = tmp_path_factory.mktemp("operator") / "key.pem"
+    return write_operator_key(path), str(path)
+
+
+@pytest.fixture(scope="module")
+def operator(
+    control_plane: ControlPlane,
+    kinds: tuple[str, ...],
+    operator_key: tuple[Ed25519PrivateKey, str],
+) -> Iterator[OperatorProcess]:
+    """The operator, with a key that opens runtimes."""
+    assert kinds
+    home = control_plane.create_namespace("operator")
+    process = OperatorProcess(control_plane, home, arguments=("--key-file", operator_key[1]))
+    process.start()
+    yield process
+    process.stop()
+    control_plane.admin.delete("v1/Namespace", home)
+
+
+@pytest.fixture(scope="module")
+def home(control_plane: ControlPlane, kubelet: Kubelet) -> Iterator[str]:
+    """A namespace whose Pods run as processes."""
+    name = control_plane.create_namespace("chain")
+    kubelet.add_rule(Rule(Outcome.PROCESS, namespace=name))
+    yield name
+    control_plane.admin.delete("v1/Namespace", name)
+    kubelet.drop_rules(name)
+
+
+@pytest.fixture(scope="module")
+def build(
+    admin: KubeClient, kubelet: Kubelet, home: str, model: ModelServer, tools: ToolServer
+) -> Any:
+    """Makes the chain of an assistant by its name."""
+
+    def build_chain(name: str) -> Chain:
+        return Chain(admin, kubelet, home, Declared(name, model.base_url, tools.url))
+
+    return build_chain
+
+
+@pytest.fixture(scope="module")
+def desk(build: Any, operator: OperatorProcess) -> Chain:
+    """An assistant that is Ready."""
+    assert operator.process is not None
+    chain: Chain = build("desk")
+    chain.give_credential(chain.declared.model_secret, "model-token-1")
+    chain.give_credential(chain.declared.tool_secret, "tool-token-1")
+    chain.apply()
+    chain.wait_ready()
+    return chain
+
+
+@pytest.fixture(scope="module")
+def aged(desk: Chain, model: ModelServer) -> tuple[Asked, float]:
+    """A conversation that nobody goes on with, and when it had ended (monotonic seconds)."""
+    model.play([Say("The crimson archive is closed.")])
+    return desk.ask("Is the vermilion hall open?", "walter"), time.monotonic()
+
+
+@pytest.fixture(scope="module")
+def neighbour(build: Any, desk: Chain) -> tuple[Chain, str]:
+    """A second assistant, made before one of its Secrets; and what it said without it."""
+    assert desk.name != "clerk"
+    chain: Chain = build("clerk")
+    chain.give_credential(chain.declared.tool_secret, "tool-token-9")
+    chain.apply()
+    waiting = chain.wait_condition("Ready", "False", "SecretMissing")
+    chain.give_credential(chain.declared.model_secret, "model-token-9")
+    chain.wait_ready()
+    return chain, find_condition(waiting, "Ready")["message"]
+
+
+@pytest.fixture(scope="module")
+def aged_neighbour(neighbour: tuple[Chain, str], model: ModelServer) -> tuple[Asked, float]:
+    """A conversation of the second assistant."""
+    model.play([Say("The harbour is calm.")])
+    return neighbour[0].ask("Is the harbour calm?", "walter"), time.monotonic()
+
+
+@pytest.fixture(autouse=True)
+def _grown(aged: Any, aged_neighbour: Any) -> None:
+    """Conversations begin to age before the first test, whichever that is."""
+    assert aged
+    assert aged_neighbour
+
+
+def system_text(received: Received) -> str:
+    """Return the system message of a request to the model."""
+    messages = received.body["messages"]
+    return str(next(each["content"] for each in messages if each["role"] == "system"))
+
+
+def wait_until_aged(since: float) -> None:
+    """Wait until a window has passed since then."""
+    wait_until(
+        lambda: time.monotonic() - since > WINDOW_SECONDS + 1, "the window", WINDOW_SECONDS + 10
+    )
+
+
+def find_conversation(chain: Chain, asked: Asked, subject: str = "walter") -> int:
+    """Return the status with which a conversation of a subject is answered."""
+    answer = httpx.get(
+        f"{chain.find_endpoint().url}/v1/conversations/{asked.conversation}",
+        headers={"Authorization": f"Bearer {chain.read_key()}", "Steward-Subject": subject},
+        trust_env=False,
+    )
+    return answer.status_code
+
+
+def test_serves_the_blueprint_that_render_shows(
+    desk: Chain, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    """Status, Pod and `steward render` of the same files name one digest."""
+    folder = tmp_path_factory.mktemp("declared")
+    documents = yaml.safe_dump_all(desk.declared.build_objects())
+    (folder / "all.yaml").write_text(documents, encoding="utf-8")
+    rendered = json.loads(render_directory(folder, "json"))["items"]
+    (deployment,) = (each for each in rendered if each["kind"] == "Deployment")
+    offline = deployment["spec"]["template"]["metadata"]["annotations"][BLUEPRINT_DIGEST]
+    assert desk.read()["status"]["blueprintDigest"] == offline
+    assert desk.find_pod()["metadata"]["annotations"][BLUEPRINT_DIGEST] == offline
+
+
+def test_says_that_the_runtime_itself_named_its_blueprint(desk: Chain) -> None:
+    """The operator asked the runtime in its Pod, which knows the operator's key."""
+    desk.wait_condition("RuntimeVerified", "True", "Verified")
+
+
+def test_answers_the_openai_client(desk: Chain, model: ModelServer) -> None:
+    """Whole, with the system text of the Prompt and the user's Secret on the way to the model."""
+    model.play([Say("Good day.")])
+    with desk.open_client() as client:
+        done = client.chat.completions.create(
+            model="desk", messages=[{"role": "user", "content": "Hello"}]
+        )
+    assert done.choices[0].message.content == "Good day."
+    assert "You are desk." in system_text(model.received[-1])
+    assert model.received[-1].headers["authorization"] == "Bearer model-token-1"
+
+
+def test_streams_to_the_openai_client(desk: Chain, model: ModelServer) -> None:
+    """Text comes in several chunks."""
+    model.play([Say("One two three four", pieces=4, pause_seconds=0.02)])
+    with desk.open_client() as client:
+        chunks = list(
+            client.chat.completions.create(
+                model="desk", messages=[{"role": "user", "content": "Count"}], stream=True
+            )
+        )
+    texts = [choice.delta.content or "" for chunk in chunks for choice in chunk.choices]
+    assert "".join(texts) == "One two three four"
+    assert len([text for text in texts if text]) >= 2
+
+
+def test_calls_the_tool_with_its_secret(desk: Chain, model: ModelServer, tools: ToolServer) -> None:
+    """The tool gets its own credential, and its result reaches the model."""
+    model.play([Call(((desk.declared.tool, {"id": "T-1"}),)), Say("It is open.")])
+    assert desk.ask("What of T-1?").text == "It is open."
+    assert tools.called[-1].path == "/tickets/T-1"
+    assert tools.called[-1].headers["authorization"] == "Bearer tool-token-1"
+    assert model.received[-1].body["messages"][-1]["content"] == '{"state":"open"}'
+
+
+def test_refuses_the_key_of_another_assistant(desk: Chain, neighbour: tuple[Chain, str]) -> None:
+    """Two assistants side by side have keys of their own."""
+    other = neighbour[0]
+    with (
+        desk.open_client(key=other.read_key()) as client,
+        pytest.raises(openai.AuthenticationError),
+    ):
+        client.models.list()
+    with other.open_client() as client:
+        assert [each.id for each in client.models.list().data] == ["clerk"]
+
+
+def test_hides_conversations_from_another_assistant(
+    desk: Chain, neighbour: tuple[Chain, str], model: ModelServer
+) -> None:
+    """What one assistant holds the other one does not have, for the same subject."""
+    model.play([Say("Noted.")])
+    asked = desk.ask("Keep this.", "nora")
+    assert find_conversation(desk, asked, "nora") == 200
+    assert find_conversation(neighbour[0], asked, "nora") == 404
+
+
+def test_names_the_secret_that_a_pod_waits_for(neighbour: tuple[Chain, str]) -> None:
+    """The condition named the Secret; when it was made the assistant recovered by itself."""
+    chain, message = neighbour
+    assert chain.declared.model_secret in message
+    assert chain.declared.tool_secret not in message
+    assert find_condition(chain.wait_ready(), "Ready")["status"] == "True"
+
+
+def test_takes_a_rotated_credential_without_a_restart(
+    desk: Chain, model: ModelServer, tools: ToolServer
+) -> None:
+    """The changed Secret reaches the running process; the Pod stays."""
+    before = desk.find_pod()
+    model.play(call_tool_once_per_turn(desk))
+    desk.give_credential(desk.declared.tool_secret, "tool-token-2")
+
+    def sees_new_token() -> bool:
+        desk.ask("What of T-1?")
+        return tools.called[-1].headers["authorization"] == "Bearer tool-token-2"
+
+    wait_until(sees_new_token, "the new token", SECONDS)
+    after = desk.find_pod()
+    assert after["metadata"]["uid"] == before["metadata"]["uid"]
+    assert after["status"]["containerStatuses"][0]["restartCount"] == 0
+
+
+def call_tool_once_per_turn(chain: Chain) -> Any:
+    """Return a script: the tool first, then words."""
+
+    def answer(received: Received) -> Answer:
+        if received.body["messages"][-1]["role"] == "tool":
+            return Say("It is open.")
+        return Call(((chain.declared.tool, {"id": "T-1"}),))
+
+    return answer
+
+
+def test_rolls_the_pod_when_the_prompt_changes(desk: Chain, model: ModelServer) -> None:
+    """Another digest, another Pod, and the new system text before the model."""
+    pod, digest = desk.find_pod(), desk.read()["status"]["blueprintDigest"]
+    desk.edit(
+        "steward.dev/v1alpha1/Prompt", {"spec": {"template": "You are {{assistant}}. Second."}}
+    )
+    wait_until(lambda: desk.read()["status"]["blueprintDigest"] != digest, "a new digest", SECONDS)
+    desk.wait_ready()
+    after = desk.find_pod()
+    assert after["metadata"]["uid"] != pod["metadata"]["uid"]
+    assert after["metadata"]["annotations"][BLUEPRINT_DIGEST] != digest
+    model.play([Say("Yes.")])
+    desk.ask("Are you new?")
+    assert system_text(model.received[-1]).startswith("You are desk. Second.")
+
+
+def test_remembers_beyond_its_pod(desk: Chain, model: ModelServer) -> None:
+    """Memory lies on the claim: a new Pod recalls what the old one was told."""
+    model.play([Say("Noted."), Say("Green.")])
+    desk.ask("My bicycle is green and fast.", "ruth")
+    pod = desk.find_pod()["metadata"]
+    desk.admin.delete("v1/Pod", pod["name"], desk.namespace)
+    desk.admin.wait_gone("v1/Pod", pod["name"], desk.namespace)
+    desk.ask("Which colour has my bicycle?", "ruth")
+    assert desk.find_pod()["metadata"]["uid"] != pod["uid"]
+    assert "green and fast" in json.dumps(model.received[-1].body["messages"][:-1])
+
+
+def test_finishes_a_turn_whose_process_was_killed(
+    desk: Chain, model: ModelServer, tools: ToolServer
+) -> None:
+    """SIGKILL while the model thinks: the kubelet restarts, the turn goes on, and the outcome can
+    be fetched; the tool that had answered is not called again.
+    """
+    asked, called = len(model.received), len(tools.called)
+    model.play([Call(((desk.declared.tool, {"id": "T-1"}),)), Hang(), Say("It was open.")])
+    with (
+        desk.open_client() as client,
+        client.chat.completions.with_streaming_response.create(
+            model="desk", messages=[{"role": "user", "content": "What of T-1?"}], stream=True
+        ) as response,
+    ):
+        task = response.headers["steward-task"]
+        wait_until(lambda: len(model.received) == asked + 2, "the second model call", SECONDS)
+        os.kill(find_process(desk.find_endpoint().host), signal.SIGKILL)
+
+    def find_outcome() -> Any:
+        with desk.open_client() as client:
+            try:
+                found = client.get(f"/tasks/{task}", cast_to=dict[str, Any])
+            except openai.APIConnectionError:
+                return None
+        return found if found["status"] == "Replied" else None
+
+    outcome = wait_until(find_outcome, "the outcome", SECONDS)
+    assert outcome["completion"]["choices"][0]["message"]["content"] == "It was open."
+    assert len(tools.called) == called + 1
+    assert desk.find_pod()["status"]["containerStatuses"][0]["restartCount"] == 1
+
+
+def test_purges_by_the_cron_job_of_a_running_assistant(
+    desk: Chain, aged: tuple[Asked, float], operator_key: tuple[Ed25519PrivateKey, str]
+) -> None:
+    """The Job asks the Service of the admin port and waits: the conversation is gone, a receipt
+    that verifies says so, and memory within its window is still there.
+    """
+    asked, since = aged
+    assert find_conversation(desk, asked) == 200
+    wait_until_aged(since)
+    job = desk.run_purge()
+    assert find_end(job) == "Complete", desk.read_purge_logs()
+    assert find_conversation(desk, asked) == 404
+    uid = desk.read()["metadata"]["uid"]
+    admin = Administration(desk.find_endpoint(is_admin=True).url, uid, operator_key[0])
+    receipt = admin.verify_receipts()[-1]
+    assert receipt.verdict is Verdict.UNCOSIGNED
+    assert receipt.statement.predicate.assistant_uid == uid
+
+
+def test_purges_while_it_is_suspended(
+    neighbour: tuple[Chain, str], aged_neighbour: tuple[Asked, float]
+) -> None:
+    """Suspended it answers nobody, and its Job opens the volume; resumed it serves again, without
+    the conversation whose window had passed.
+    """
+    chain, (asked, since) = neighbour[0], aged_neighbour
+    assert find_conversation(chain, asked) == 200
+    url = f"{chain.find_endpoint().url}/readyz"
+    chain.edit("steward.dev/v1alpha1/Assistant", {"spec": {"suspend": True}})
+    chain.wait_condition("Ready", "False", "Suspended")
+    wait_until(lambda: not chain.list_pods(), "no Pod", SECONDS)
+    with pytest.raises(httpx.ConnectError):
+        httpx.get(url, trust_env=False)
+    wait_until(lambda: "--data" in purge_arguments(chain), "the direct purge", SECONDS)
+    wait_until_aged(since)
+    job = chain.run_purge()
+    assert find_end(job) == "Complete", chain.read_purge_logs()
+    chain.edit("steward.dev/v1alpha1/Assistant", {"spec": {"suspend": False}})
+    chain.wait_ready()
+    assert find_conversation(chain, asked) == 404
+
+
+def purge_arguments(chain: Chain) -> list[str]:
+    """Return the arguments of the next purge Job."""
+    cron = chain.admin.get("batch/v1/CronJob", f"{chain.name}-purge", chain.namespace)
+    pod = cron["spec"]["jobTemplate"]["spec"]["template"]["spec"]
+    return list(pod["containers"][0]["args"])
