@@ -90,6 +90,23 @@ def test_lines_of_a_pipe_are_one_conversation_until_new(
     assert capsys.readouterr().out == "Hello\n" * 3
 
 
+def test_a_conversation_purged_meanwhile_is_begun_anew(
+    state: StateFolder,
+    script: Script,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """Whoever pauses longer than the window is told, and answered."""
+    script.purged.add("conversation-1")
+    monkeypatch.setattr("sys.stdin", io.StringIO("one\ntwo\n"))
+    assert run_chat(state, None, "local:me") == 0
+    sent = [headers.get("Steward-Conversation") for headers in script.headers]
+    assert sent == [None, "conversation-1", None]
+    seen = capsys.readouterr()
+    assert seen.out == "Hello\n" * 2
+    assert "purged" in seen.err
+
+
 def test_a_refusal_is_one_line_with_its_code(state: StateFolder, script: Script) -> None:
     """The OpenAI error body becomes the message."""
     script.status, script.error = 429, {"code": "RateLimited", "message": "try again later"}

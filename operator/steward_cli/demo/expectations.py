@@ -75,6 +75,8 @@ class Memories(Frozen):
     segment: Label | None = None
     records: Annotated[int, Field(ge=0)] | None = None
     """Exactly so many; None for at least one."""
+    within_seconds: Annotated[int, Field(ge=0, le=600)] = 0
+    """Time that it may take to become so, for example while a purge run is under way."""
 
 
 class Request(Frozen):

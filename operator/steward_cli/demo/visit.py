@@ -104,13 +104,20 @@ def check_memories(visit: Visit, memories: Memories) -> None:
     Raises:
         StepFailed: if it is not the number wanted.
     """
+    deadline = time.monotonic() + memories.within_seconds
     with visit.open() as client:
         found = _list_memories(client, memories.subject, memories.segment)
+        while not _is_wanted(memories, len(found)) and time.monotonic() < deadline:
+            time.sleep(POLL_SECONDS)
+            found = _list_memories(client, memories.subject, memories.segment)
     visit.tell(f"    {len(found)} records of {memories.subject or 'nobody'}\n")
-    if memories.records is None and not found:
-        raise StepFailed("nothing is remembered")
-    if memories.records is not None and len(found) != memories.records:
-        raise StepFailed(f"{len(found)} records are remembered, not {memories.records}")
+    if not _is_wanted(memories, len(found)):
+        wanted = "at least one" if memories.records is None else memories.records
+        raise StepFailed(f"{len(found)} records are remembered, not {wanted}")
+
+
+def _is_wanted(memories: Memories, count: int) -> bool:
+    return count > 0 if memories.records is None else count == memories.records
 
 
 def check_request(visit: Visit, request: Request) -> None:

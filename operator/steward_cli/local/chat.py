@@ -22,6 +22,7 @@ TASK_HEADER: Final = "Steward-Task"
 CONNECT_SECONDS: Final = 5.0
 READ_SECONDS: Final = 600.0
 """Longer than any turn deadline (3,600 s at most apart): the server says when it gives up."""
+GONE_CODE: Final = "ConversationNotFound"
 NEW_WORD: Final = "/new"
 EXIT_WORDS: Final = frozenset({"/exit", "/quit"})
 PROMPT: Final = "you> "
@@ -76,7 +77,7 @@ class Conversation:
             ) as response:
                 if response.is_error:
                     response.read()
-                    raise ChatFailed(describe_error(response.status_code, response.content))
+                    raise build_failure(response.status_code, response.content)
                 return self._receive(response, write)
         except httpx.HTTPError as fault:
             raise ChatFailed(
@@ -91,7 +92,7 @@ class Conversation:
         finish: str | None = None
         for event in parse_events(response.iter_lines()):
             if "error" in event:
-                raise ChatFailed(describe_problem(event["error"]))
+                raise build_problem(event["error"])
             for choice in event.get("choices", ()):
                 piece = (choice.get("delta") or {}).get("content")
                 if piece:
@@ -119,21 +120,21 @@ def parse_events(lines: Iterator[str]) -> Iterator[dict[str, Any]]:
             raise ChatFailed("the assistant sent an event that is not JSON") from None
 
 
-def describe_error(status: int, body: bytes) -> str:
-    """Say what a refusal said: code and message of OpenAI's error body."""
+def build_failure(status: int, body: bytes) -> ChatFailed:
+    """Read a refusal: code and message of OpenAI's error body, or at least its status."""
     try:
         problem = json.loads(body)["error"]
     except (ValueError, KeyError, TypeError):
-        return f"the assistant answered with HTTP status {status}"
-    return describe_problem(problem)
+        return ChatFailed(f"the assistant answered with HTTP status {status}")
+    return build_problem(problem)
 
 
-def describe_problem(problem: Any) -> str:
-    """Say one OpenAI error in one line."""
+def build_problem(problem: Any) -> ChatFailed:
+    """Read one OpenAI error."""
     if not isinstance(problem, dict):
-        return "the assistant failed without saying why"
-    code = problem.get("code") or problem.get("type") or "error"
-    return f"{code}: {problem.get('message', '')}".strip()
+        return ChatFailed("the assistant failed without saying why")
+    code = str(problem.get("code") or problem.get("type") or "error")
+    return ChatFailed(f"{code}: {problem.get('message', '')}".strip(), code)
 
 
 def open_client(record: RunRecord) -> httpx.Client:
@@ -183,12 +184,24 @@ def _converse(talk: Conversation, *, is_terminal: bool) -> int:
             talk.start_new()
         elif text:
             try:
-                talk.send(text, _show)
-                _show("\n")
+                _send(talk, text)
             except ChatFailed as failed:
                 failures += 1
                 sys.stderr.write(f"{failed}\n")
     return 1 if failures and not is_terminal else 0
+
+
+def _send(talk: Conversation, text: str) -> None:
+    """Send one message; a conversation that was purged meanwhile is begun anew, and said so."""
+    try:
+        talk.send(text, _show)
+    except ChatFailed as failed:
+        if talk.id is None or failed.code != GONE_CODE:
+            raise
+        sys.stderr.write("(that conversation has been purged; this is a new one)\n")
+        talk.start_new()
+        talk.send(text, _show)
+    _show("\n")
 
 
 def _read_lines(*, is_terminal: bool) -> Iterator[str]:

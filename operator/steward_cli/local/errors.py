@@ -78,6 +78,13 @@ class ChildFailed(LocalError):
 
 
 class ChatFailed(LocalError):
-    """The assistant refused the message, or could not be reached."""
+    """The assistant refused the message, or could not be reached.
+
+    `code` is that of OpenAI's error body, None where there was no such body.
+    """
 
     reason = "ChatFailed"
+
+    def __init__(self, message: str, code: str | None = None) -> None:
+        super().__init__(message)
+        self.code = code

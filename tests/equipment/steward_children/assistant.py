@@ -19,6 +19,8 @@ class Script:
     status: int = 200
     error: dict[str, Any] | None = None
     broken_event: bool = False
+    purged: set[str] = field(default_factory=set)
+    """Conversations that are answered 404."""
     requests: list[dict[str, Any]] = field(default_factory=list)
     headers: list[dict[str, str]] = field(default_factory=list)
 
@@ -46,6 +48,10 @@ class _Handler(BaseHTTPRequestHandler):
         length = int(self.headers["Content-Length"])
         self.script.requests.append(json.loads(self.rfile.read(length)))
         self.script.headers.append(dict(self.headers.items()))
+        if self.headers.get("Steward-Conversation") in self.script.purged:
+            problem = {"code": "ConversationNotFound", "message": "there is no such conversation"}
+            self._answer("application/json", json.dumps({"error": problem}).encode(), 404)
+            return
         if self.script.status != 200:
             self._answer("application/json", json.dumps({"error": self.script.error}).encode())
             return
@@ -64,8 +70,8 @@ class _Handler(BaseHTTPRequestHandler):
         yield _event({"choices": [{"delta": {}, "finish_reason": "stop"}]})
         yield "data: [DONE]\n\n"
 
-    def _answer(self, kind: str, body: bytes) -> None:
-        self.send_response(self.script.status)
+    def _answer(self, kind: str, body: bytes, status: int | None = None) -> None:
+        self.send_response(status or self.script.status)
         self.send_header("Content-Type", kind)
         self.send_header("Content-Length", str(len(body)))
         self.send_header("Steward-Conversation", "conversation-1")
