@@ -82,6 +82,13 @@ class RetentionPolicySpec(SchemaNode):
             "windows must name each of Conversations, Tasks, Memory and AuditDetail",
             ".windows",
         ),
+        Rule(
+            "self.windows.all(t, t.class != 'Tasks' || self.windows.all(c, "
+            "c.class != 'Conversations' || t.keepSeconds <= c.keepSeconds))",
+            "keepSeconds of Tasks must not exceed that of Conversations, "
+            "because a task's journal holds words of its conversation",
+            ".windows",
+        ),
     )
 
     windows: Annotated[

@@ -27,6 +27,16 @@ class RuleCase:
 
 
 _WINDOWS = build_object("RetentionPolicy")["spec"]["windows"]
+
+
+def _build_windows(**keep_seconds: int) -> list[Manifest]:
+    """The four windows, some of them with another length."""
+    return [
+        {**window, "keepSeconds": keep_seconds.get(window["class"], window["keepSeconds"])}
+        for window in _WINDOWS
+    ]
+
+
 _LOCAL: Final[Manifest] = {"type": "Local", "openAI": None}
 
 RULE_CASES: Final = (
@@ -107,6 +117,12 @@ RULE_CASES: Final = (
         "windows must name each of",
         build_object("RetentionPolicy"),
         build_object("RetentionPolicy", windows=_WINDOWS[:3]),
+    ),
+    RuleCase(
+        "RetentionPolicy",
+        "keepSeconds of Tasks must not exceed that of Conversations",
+        build_object("RetentionPolicy", windows=_build_windows(Tasks=60)),
+        build_object("RetentionPolicy", windows=_build_windows(Conversations=60)),
     ),
     *(
         RuleCase(
