@@ -80,6 +80,16 @@ def not_ready(reason: Reason, message: str) -> State:
     return _false(ConditionType.READY, reason, message)
 
 
+def erasing(deadline_seconds: int) -> State:
+    """The Assistant is deleted, and its data is being erased."""
+    return _false(
+        ConditionType.READY,
+        Reason.ERASING,
+        "deletion waits until the erasure is proven, or at most "
+        f"{deadline_seconds} seconds (spec.erasureDeadlineSeconds)",
+    )
+
+
 def denied(denial: Denial) -> State:
     """A Pod may run, but the runtime answers every new request with PolicyMissing."""
     return _false(

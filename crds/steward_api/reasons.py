@@ -60,6 +60,7 @@ class Reason(StrEnum):
     ROLLOUT_IN_PROGRESS = "RolloutInProgress"
     ROLLOUT_FAILED = "RolloutFailed"
     SUSPENDED = "Suspended"
+    ERASING = "Erasing"
     KEY_MISSING = "KeyMissing"
     SECRET_MISSING = "SecretMissing"  # noqa: S105  # a reason, not a secret
     NAME_CONFLICT = "NameConflict"
@@ -173,6 +174,10 @@ REASON_MEANINGS: Final[Mapping[Reason, str]] = MappingProxyType(
         Reason.ROLLOUT_IN_PROGRESS: "The Deployment has no available Pod of the Blueprint yet.",
         Reason.ROLLOUT_FAILED: (
             "The Deployment gave up waiting for its Pod; the Pod's events and logs say why."
+        ),
+        Reason.ERASING: (
+            "The Assistant is deleted under deletionPolicy Erase: it goes once an archived receipt "
+            "proves that its data is gone, or when spec.erasureDeadlineSeconds have passed."
         ),
         Reason.SUSPENDED: "spec.suspend is true: nothing is served, and purging goes on.",
         Reason.KEY_MISSING: (

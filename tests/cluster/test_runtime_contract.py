@@ -12,6 +12,7 @@ from typing import Any
 import httpx
 import pytest
 
+from steward_api.meta import API_VERSION
 from steward_lab.control_plane import ControlPlane
 from steward_lab.kube_client import KubeClient, Manifest
 from steward_lab.kubelet import Kubelet
@@ -23,10 +24,16 @@ from steward_operator_lab.reading import (
     find_condition,
     has_condition,
     list_children,
+    wait_condition,
     wait_quiet,
     wait_ready,
 )
-from steward_operator_lab.samples import build_assistant, build_memory_policy, build_needs
+from steward_operator_lab.samples import (
+    build_assistant,
+    build_memory_policy,
+    build_needs,
+    build_retention_policy,
+)
 from steward_operator_lab.workbench import Workbench
 
 pytest_plugins = ("steward_operator_lab.fixtures",)
@@ -56,9 +63,14 @@ def start(bench: Workbench, **spec: Any) -> Manifest:
     return wait_ready(bench.admin, bench.namespace)
 
 
+def read_key(bench: Workbench, secret: str) -> str:
+    """Return the generated key."""
+    return base64.b64decode(bench.get("v1/Secret", secret)["data"]["apiKey"]).decode()
+
+
 def remember(bench: Workbench, kubelet: Kubelet, secret: str) -> None:
     """Write one record of memory through the public API."""
-    key = base64.b64decode(bench.get("v1/Secret", secret)["data"]["apiKey"]).decode()
+    key = read_key(bench, secret)
     endpoint = kubelet.endpoint("helper", bench.namespace, "http")
     answer = httpx.post(
         f"{endpoint.url}/v1/memories",
@@ -153,3 +165,33 @@ def test_a_deleted_namespace_does_not_hang(
     wait_until(lambda: admin.find("v1/Namespace", name) is None, "the end", 90)
     is_recorded = keeper.find_record(control_plane, uid) is not None
     assert is_recorded or keeper.find_erasure(uid) is not None
+
+
+@pytest.mark.usefixtures("processes")
+def test_a_missing_policy_denies_chat_until_it_is_back(
+    keeper: Keeper, kubelet: Kubelet, bench: Workbench
+) -> None:
+    """The running Pod answers 503 PolicyMissing, and serves again without a restart."""
+    assert keeper.process.process is not None
+    ready = start(bench)
+    key = read_key(bench, ready["status"]["apiKeySecretName"])
+    endpoint = kubelet.endpoint("helper", bench.namespace, "http")
+
+    def ask() -> str:
+        answer = httpx.post(
+            f"{endpoint.url}/v1/memories",
+            json={"segment": "facts", "text": "x"},
+            headers={"Authorization": f"Bearer {key}", "Steward-Subject": "user:ada"},
+            trust_env=False,
+        )
+        return "" if answer.status_code == 201 else str(answer.json()["error"]["code"])
+
+    assert not ask()
+    bench.admin.delete(f"{API_VERSION}/RetentionPolicy", "retention", bench.namespace)
+    wait_until(lambda: ask() == "PolicyMissing", "the denial", SECONDS)
+    wait_condition(
+        bench.admin, bench.namespace, "helper", "Ready", "False", "RetentionPolicyMissing"
+    )
+    bench.create(build_retention_policy())
+    wait_until(lambda: not ask(), "the end of the denial", SECONDS)
+    wait_ready(bench.admin, bench.namespace)

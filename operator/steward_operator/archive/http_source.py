@@ -96,7 +96,7 @@ class HttpSource:
                 allow_redirects=False,
                 **options,
             ) as response:
-                return response.status, await response.content.read(ANSWER_BYTES_MAX)
+                return response.status, await _read_bounded(response)
         except (aiohttp.ClientError, TimeoutError, OSError) as fault:
             raise SourceUnreachable(
                 f"{self._base_url} did not answer ({type(fault).__name__}): it is asked again later"
@@ -120,3 +120,16 @@ class HttpSource:
                 f"{self._base_url} answered HTTP {status}: check the operator's key in trust.json "
                 "and the clocks; it is asked again later"
             )
+
+
+async def _read_bounded(response: aiohttp.ClientResponse) -> bytes:
+    """Read an answer to its end; `read(n)` alone returns what has arrived so far."""
+    raw = bytearray()
+    async for piece in response.content.iter_any():
+        raw += piece
+        if len(raw) > ANSWER_BYTES_MAX:
+            raise SourceUnreachable(
+                f"{response.url.host} answered more than {ANSWER_BYTES_MAX} bytes: check what "
+                "listens there"
+            )
+    return bytes(raw)

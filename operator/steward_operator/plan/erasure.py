@@ -11,10 +11,12 @@ import hashlib
 from datetime import UTC, datetime
 from typing import Final
 
+from steward_api.conditions import erasing
 from steward_api.v1alpha1.assistant import DeletionPolicy
 from steward_operator import labels, names
 from steward_operator.children.anchor import is_keys_anchor
 from steward_operator.objects import Manifest, ObjectKey, key_of
+from steward_operator.plan.own_status import render_status, settle
 from steward_operator.plan.world import FinalizerEdit, Plan, World
 
 LOOK_SECONDS: Final = 600
@@ -41,7 +43,23 @@ def plan_deletion(world: World) -> Plan:
         return _release(world, None)
     if remaining <= 0 or not _has_child(world, "Deployment"):
         return _release(world, _build_record(world, obstacle))
-    return Plan(is_erasing=True, requeue_seconds=max(1, min(remaining, LOOK_SECONDS)))
+    return Plan(
+        is_erasing=True,
+        status=_plan_status(world),
+        requeue_seconds=max(1, min(remaining, LOOK_SECONDS)),
+    )
+
+
+def _plan_status(world: World) -> Manifest | None:
+    """Say in the status what the deletion waits for; everything else in it stays."""
+    assistant = world.assistant
+    waits = erasing(assistant.spec.erasure_deadline_seconds)
+    (ready,) = settle(assistant.metadata, assistant.status, (waits,), world.now)
+    others = tuple(c for c in assistant.status.conditions if c.type != ready.type)
+    conditions = tuple(sorted((*others, ready), key=lambda condition: condition.type))
+    before = render_status(assistant.status)
+    after = render_status(assistant.status.model_copy(update={"conditions": conditions}))
+    return None if after == before else after
 
 
 def _find_obstacle(world: World) -> str | None:

@@ -17,6 +17,7 @@ from steward_operator.gather.own_cache import Entry
 from steward_operator.gather.subject import Subject
 from steward_operator.gather.world import Gatherer, Stores
 from steward_operator.plan.assistant import plan_assistant
+from steward_operator.plan.erasure import LOOK_SECONDS
 from steward_operator.plan.memory_policy import plan_memory_policy
 from steward_operator.plan.model import plan_model
 from steward_operator.plan.own_status import plan_unreadable
@@ -165,7 +166,8 @@ class Passes:
         plan = plan_assistant(self._gatherer.gather_ending(subject, assistant))
         if plan.is_erasing:
             self._stores.erasures.follow(subject, assistant.metadata.uid)
-            return Look(plan.requeue_seconds)
+            waited = await self._statuses.apply(subject, assistant, plan, ledger.timing)
+            return Look(min(plan.requeue_seconds or 1, waited or LOOK_SECONDS))
         outcome = await self._effects.apply(plan, subject, ledger.refusals)
         WRITES.inc(outcome.writes)
         if outcome.is_outdated or outcome.transient is not None:

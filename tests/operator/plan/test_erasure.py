@@ -7,6 +7,7 @@ from datetime import timedelta
 
 import pytest
 
+from steward_api.v1alpha1.assistant import AssistantStatus
 from steward_operator import names
 from steward_operator.objects import Manifest
 from steward_operator.plan.assistant import plan_assistant
@@ -71,9 +72,23 @@ def test_the_finalizer_comes_with_erase_and_goes_with_retain(settled: World) -> 
 def test_a_deletion_waits_for_the_proof(deleted: World) -> None:
     """The runtime is told, everything stays, and the deadline is the latest next look."""
     plan = plan_assistant(deleted)
-    assert plan == Plan(is_erasing=True, requeue_seconds=120)
+    assert plan.status is not None
+    assert plan == Plan(is_erasing=True, requeue_seconds=120, status=plan.status)
     running = replace(deleted, erasure=ErasureReport(is_proven=False, reason="Running"))
     assert plan_assistant(running) == plan
+
+
+def test_the_status_says_what_a_deletion_waits_for_once(deleted: World) -> None:
+    """Ready turns False, everything else stays as it was, and a second look writes nothing."""
+    status = plan_assistant(deleted).status
+    assert status is not None
+    ready = next(each for each in status["conditions"] if each["type"] == "Ready")
+    assert (ready["status"], ready["reason"]) == ("False", "Erasing")
+    assert "120 seconds" in ready["message"]
+    before = {c.type: c for c in deleted.assistant.status.conditions}
+    assert len(status["conditions"]) == len(before)
+    told = deleted.assistant.model_copy(update={"status": AssistantStatus.model_validate(status)})
+    assert plan_assistant(replace(deleted, assistant=told)).status is None
 
 
 def test_a_proven_erasure_takes_volume_and_keys_and_lets_go(deleted: World) -> None:
