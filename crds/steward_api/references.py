@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, Final
 
 from steward_api.meta import REFERS_TO, Kind
@@ -39,6 +40,7 @@ class Reference:
     name: str
 
 
+@lru_cache(maxsize=32)
 def gather_reference_fields(kind: type[Kind]) -> tuple[ReferenceField, ...]:
     """Return every reference that a kind's spec can hold, in the order of its fields."""
     spec = build_marked_schema(kind)["properties"]["spec"]
