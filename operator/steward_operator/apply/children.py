@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from http import HTTPStatus
 
 from steward_operator import labels
 from steward_operator.apply.edits import build_edits
@@ -18,6 +19,7 @@ from steward_operator.kube.client import KubeClient
 from steward_operator.kube.resources import Resource, resource_of
 from steward_operator.names import FIELD_MANAGER
 from steward_operator.objects import Manifest, key_of
+from steward_operator.plan.world import WriteFault
 
 NOT_OURS = "the name belongs to an object that Steward did not make; rename or delete that object"
 
@@ -58,12 +60,24 @@ class ChildWriter:
             return NOTHING
         version = record.version if record else ""
         standing = refusals.find(wish.key, wish.digest, version, self._clock())
-        if standing is not None:
+        if standing is not None and not await self._is_name_free(wish, standing):
             return Outcome(faults=(standing,))
         outcome = await self._attempt(wish, record, refusals)
         if outcome.writes:
             refusals.clear(wish.key)
         return outcome
+
+    async def _is_name_free(self, wish: Wish, standing: WriteFault) -> bool:
+        """Read, which costs no write, whether somebody else's object still has the name."""
+        if standing.code != HTTPStatus.CONFLICT:
+            return False
+        try:
+            await self._client.get(wish.resource, wish.key.namespace, wish.key.name)
+        except AbsentError:
+            return True
+        except ApiError:
+            return False
+        return False
 
     async def _attempt(self, wish: Wish, record: ChildRecord | None, refusals: Refusals) -> Outcome:
         self._cache.begin_write(wish.key)

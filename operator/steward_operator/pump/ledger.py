@@ -46,8 +46,10 @@ class Ledgers:
         return ledger
 
     def stir(self, subject: Subject) -> None:
-        """Note that something about `subject` has just been changed."""
-        self.of(subject).timing.stirred_at = self._clock()
+        """Note that a user has just changed something: what was refused may pass now."""
+        ledger = self.of(subject)
+        ledger.timing.stirred_at = self._clock()
+        ledger.refusals.by_child.clear()
 
     def close_namespace(self, namespace: str) -> None:
         """Note that a namespace is being deleted."""

@@ -113,7 +113,13 @@ def describe(entries: Iterable[AuditEntry]) -> list[str]:
 
 
 def render_state(admin: KubeClient, namespace: str, assistant: str = "helper") -> str:
-    """Return the wanted part of all children as text, without what differs between two runs."""
+    """Return the wanted part of all children as text, without what differs between two runs.
+
+    Blueprints of the past are left out.
+    """
+    digest = admin.get(ASSISTANT_KIND, assistant, namespace)["status"]["blueprintDigest"]
+    current = f"{assistant}-blueprint-{digest.removeprefix('sha256:')[:16]}"
+    past = f"{assistant}-blueprint-"
     children = [
         {
             "kind": child["kind"],
@@ -123,6 +129,7 @@ def render_state(admin: KubeClient, namespace: str, assistant: str = "helper") -
             "data": None if child["kind"] == "Secret" else child.get("data"),
         }
         for child in list_children(admin, namespace, assistant)
+        if not child["metadata"]["name"].startswith(past) or child["metadata"]["name"] == current
     ]
     text = _RANDOM.sub("*", json.dumps(children, sort_keys=True, indent=1))
     text = text.replace(namespace, "NAMESPACE")
