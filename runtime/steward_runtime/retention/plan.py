@@ -16,8 +16,8 @@ from steward_api.receipt import Trigger
 from steward_api.v1alpha1.retention_policy import DataClass
 from steward_runtime.retention.windows import Windows, check_due, resolve_cutoff
 
-RECORDS_MAX = 20_000
-"""Records of one run: their needles (about 3 KB each while they are searched) must fit in a small
+RECORDS_MAX = 5_000
+"""Records of one run: their needles (up to 8 KB each while they are searched) must fit in a small
 Pod's memory. More are postponed to the next run, which follows at once.
 """
 

@@ -1,7 +1,7 @@
 """The purge: one path for windows and erasure alike.
 
-    resolve, hold check -> freeze -> scan -> delete per store -> compact -> scan ->
-    destroy keys -> scan -> audit leaf and receipt, in one transaction
+    resolve, hold check -> freeze -> scan -> delete per store -> compact -> ask what is left ->
+    destroy keys -> compact, scan -> audit leaf and receipt, in one transaction
 
 The archive pulls the receipt from there. A run that was interrupted before its first deletion is
 begun anew under the newest policy; one that was interrupted later goes on where it stood.
@@ -312,8 +312,8 @@ _NEXT: Final[Mapping[Step, tuple[Step, Action]]] = {
     Step.SURVEYED: (Step.DELETING, steps.spare_held),
     Step.DELETING: (Step.DELETED, steps.delete),
     Step.DELETED: (Step.COMPACTED, steps.compact),
-    Step.COMPACTED: (Step.SEARCHED, steps.search),
-    Step.SEARCHED: (Step.KEYS_DESTROYED, steps.destroy_keys),
+    Step.COMPACTED: (Step.VERIFIED, steps.verify),
+    Step.VERIFIED: (Step.KEYS_DESTROYED, steps.destroy_keys),
     Step.KEYS_DESTROYED: (Step.CONCLUDED, steps.conclude),
 }
 """Last durable step, to the next step and what does it."""

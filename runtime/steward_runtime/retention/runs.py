@@ -35,7 +35,7 @@ class Step(StrEnum):
     DELETING = "Deleting"
     DELETED = "Deleted"
     COMPACTED = "Compacted"
-    SEARCHED = "Searched"
+    VERIFIED = "Verified"
     KEYS_DESTROYED = "KeysDestroyed"
     CONCLUDED = "Concluded"
     ISSUED = "Issued"

@@ -29,7 +29,7 @@ from typing import Any, BinaryIO
 WORD_BYTES = 8
 STEP_BYTES = 4
 PIECE_BYTES_MIN = WORD_BYTES + STEP_BYTES - 1
-CHUNK_BYTES = 128 * 1024
+CHUNK_BYTES = 32 * 1024
 """A chunk with a hit is searched once per candidate, so small chunks keep many hits cheap."""
 
 
@@ -43,14 +43,15 @@ class Index:
             ValueError: if a piece is shorter than `PIECE_BYTES_MIN`.
         """
         self.longest = 0
-        self._by_word: dict[int, list[tuple[int, bytes]]] = {}
+        self._pieces: list[tuple[int, bytes]] = []
+        # One number where a word has one piece, as almost all have: a list each would cost more
+        # memory than the words themselves.
+        self._by_word: dict[int, int | list[int]] = {}
         for number, pieces in enumerate(needles):
             for piece in pieces:
-                self.longest = max(self.longest, len(piece))
                 if len(piece) < PIECE_BYTES_MIN:
                     raise ValueError(f"a needle must have at least {PIECE_BYTES_MIN} bytes")
-                for word in _words_of(piece):
-                    self._by_word.setdefault(word, []).append((number, piece))
+                self._add(number, piece)
         self._words = frozenset(self._by_word)
 
     def find_candidates(self, chunk: bytes) -> set[tuple[int, bytes]]:
@@ -63,7 +64,22 @@ class Index:
                 # At run time a cast view yields the integers that its static type lacks.
                 words: Any = view[start : start + length].cast("Q")
                 common |= self._words.intersection(words)
-        return {entry for word in common for entry in self._by_word[word]}
+        return {self._pieces[place] for word in common for place in self._places_of(word)}
+
+    def _add(self, number: int, piece: bytes) -> None:
+        place = len(self._pieces)
+        self._pieces.append((number, piece))
+        self.longest = max(self.longest, len(piece))
+        for word in _words_of(piece):
+            known = self._by_word.setdefault(word, place)
+            if isinstance(known, list):
+                known.append(place)
+            elif known != place:
+                self._by_word[word] = [known, place]
+
+    def _places_of(self, word: int) -> list[int]:
+        places = self._by_word[word]
+        return places if isinstance(places, list) else [places]
 
 
 def _words_of(piece: bytes) -> set[int]:

@@ -92,7 +92,7 @@ class PurgeBench:
     observer: StepObserver | None = None
     logs: tuple[Path, ...] = ()
     temporary: tuple[Path, ...] = ()
-    rows_max: int = 20_000
+    rows_max: int = 5_000
 
     def build(self) -> Purge:
         """Return a purge as the wiring makes it."""
