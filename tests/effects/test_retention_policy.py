@@ -41,8 +41,9 @@ def purged(folder: Path, *manifests: Manifest) -> set[str]:
 
 
 def test_keep_seconds_end_what_is_older(tmp_path: Path) -> None:
-    """After an hour, conversations with a window of a minute are gone."""
-    assert purged(tmp_path, policy(Conversations=60)) == {"Conversations"}
+    """After an hour, conversations and tasks with a window of a minute are gone."""
+    gone = purged(tmp_path, policy(Conversations=60, Tasks=60))
+    assert gone == {"Conversations", "Tasks"}
 
 
 def test_class_says_what_a_window_is_for(tmp_path: Path) -> None:
@@ -53,8 +54,8 @@ def test_class_says_what_a_window_is_for(tmp_path: Path) -> None:
 def test_retention_policy_ref_chooses_the_windows(tmp_path: Path) -> None:
     """Of two policies the one that the Assistant names decides."""
     named = build_object("Assistant", "desk", retentionPolicyRef={"name": "short"})
-    gone = purged(tmp_path, named, policy("short", Conversations=60), policy("r"))
-    assert gone == {"Conversations"}
+    gone = purged(tmp_path, named, policy("short", Memory=60), policy("r"))
+    assert gone == {"Memory"}
 
 
 def test_a_hold_keeps_its_class(tmp_path: Path) -> None:
