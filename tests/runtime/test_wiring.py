@@ -220,4 +220,4 @@ def test_purges_a_running_and_a_stopped_assistant(
             timeout=60,
             check=False,
         )
-    assert (done.returncode, "NothingDue" in done.stderr) == (0, True)
+    assert (done.returncode, "NothingDue" in done.stderr) == (0, True), done.stdout + done.stderr
