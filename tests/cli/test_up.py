@@ -311,3 +311,22 @@ def test_down_erases_what_it_lists(state: StateFolder) -> None:
     assert f"removed  {state.data}" in done.stdout
     kept = {path.name for path in state.root.iterdir()} if state.root.exists() else set()
     assert kept <= {"archive"}
+
+
+def test_a_suspended_assistant_is_not_served_and_says_so(
+    state: StateFolder, tmp_path: Path
+) -> None:
+    """No process is started; the schedule goes on, and purging opens the database itself."""
+    suspended = tmp_path / "suspended"
+    suspended.mkdir()
+    for file in EXAMPLE.glob("0*.yaml"):
+        text = file.read_text()
+        suffix = "  suspend: true\n" if "kind: Assistant" in text else ""
+        (suspended / file.name).write_text(text + suffix)
+    (suspended / "local.yaml").write_text((EXAMPLE / "local.yaml").read_text())
+    with serve_example(suspended, state) as record:
+        assert record.processes == ()
+        assert record.purge is not None
+        assert "--data" in record.purge.arguments
+    said = (state.root.parent / "helpdesk-up.log").read_text()
+    assert "helpdesk is suspended: it is not served, and purging goes on." in said

@@ -29,6 +29,11 @@ class Cast:
     runtime: ChildSpec | None
     """None while the Assistant is suspended."""
 
+    @property
+    def all(self) -> tuple[ChildSpec, ...]:
+        """Every child, in the order of starting."""
+        return (*self.first, *((self.runtime,) if self.runtime else ()))
+
 
 class Supervisor:
     """Runs one local assistant from start to drained end."""

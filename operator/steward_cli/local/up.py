@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import os
-import shlex
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -24,6 +23,7 @@ from steward_cli.local.files import (
     apply_files,
     apply_folders,
 )
+from steward_cli.local.greeting import Greeting, render_greeting
 from steward_cli.local.identity import Identity, gather_identity
 from steward_cli.local.layout import StateFolder, resolve_state_folder
 from steward_cli.local.leftovers import apply_end
@@ -50,10 +50,6 @@ from steward_operator.apply.material import build_material
 from steward_operator.names import HTTP_PORT
 
 KEY_FILE: Final = Path("keys", "api", "apiKey")
-BUNDLED_REMARK: Final = (
-    "bundled, 135M parameters: it shows the plumbing, not the wit. Set OPENAI_API_KEY (and "
-    "OPENAI_BASE_URL, MODEL) for a model of your own"
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +75,7 @@ class Prepared:
     declaration: LocalDeclaration
     endpoint: UserEndpoint | None
     identity: Identity
+    state_option: Path | None
 
 
 def run_up(request: UpRequest, say: Say, clock: Callable[[], datetime]) -> int:
@@ -121,7 +118,7 @@ def _prepare(
     ports = _choose_ports(request, state, declaration)
     apply_bindings(state, build_bindings(plan.blueprint, ports, endpoint))
     site = Site(state, folder, found.namespace, request.environment, ports)
-    return Prepared(site, plan, declaration, endpoint, identity)
+    return Prepared(site, plan, declaration, endpoint, identity, request.state)
 
 
 def _check_models(blueprint: Blueprint, endpoint: UserEndpoint | None) -> None:
@@ -157,26 +154,33 @@ def _choose_ports(
 async def _serve(prepared: Prepared, say: Say, clock: Callable[[], datetime]) -> int:
     site, plan = prepared.site, prepared.plan
     record = _build_record(prepared)
-    cast = Cast(
-        first=(
-            *build_service_specs(site, prepared.declaration),
-            *build_model_specs(site, plan.blueprint, prepared.endpoint),
-        ),
-        runtime=build_runtime_spec(site, plan.runtime) if plan.runtime else None,
-    )
+    cast = _build_cast(prepared)
     supervisor = Supervisor(site.state, cast, record, say)
     timer = _build_timer(site, plan.purge, say, clock)
     receipts = ReceiptLoop(
         site.state, site.namespace, record.admin_url, prepared.identity, say, clock
     )
-    loops = (receipts.keep,) if plan.runtime else ()
-    names = ", ".join(
-        spec.name for spec in (*cast.first, *((cast.runtime,) if cast.runtime else ()))
+    greeting = Greeting(
+        record,
+        site.state.logs,
+        prepared.state_option,
+        is_bundled=_is_bundled(prepared),
+        is_served=cast.runtime is not None,
     )
+    names = ", ".join(spec.name for spec in cast.all) or "the purge schedule"
     say(f"starting {names} for {site.state.name} in {site.state.root}")
-    return await supervisor.run(
-        timer, loops, render_greeting(record, is_bundled=_is_bundled(prepared))
-    )
+    loops = (receipts.keep,) if cast.runtime else ()
+    return await supervisor.run(timer, loops, render_greeting(greeting))
+
+
+def _build_cast(prepared: Prepared) -> Cast:
+    """Choose the children: none of them while the Assistant is suspended."""
+    site, plan = prepared.site, prepared.plan
+    if plan.runtime is None:
+        return Cast((), None)
+    services = build_service_specs(site, prepared.declaration)
+    models = build_model_specs(site, plan.blueprint, prepared.endpoint)
+    return Cast((*services, *models), build_runtime_spec(site, plan.runtime))
 
 
 def _build_timer(
@@ -217,30 +221,6 @@ def _name_model(prepared: Prepared) -> str:
     if prepared.endpoint is not None and list_local_models(prepared.plan.blueprint):
         return f"{prepared.endpoint.model_name} at {prepared.endpoint.base_url}"
     return ", ".join(model.model_name for model in models)
-
-
-def render_greeting(record: RunRecord, *, is_bundled: bool) -> str:
-    """Say what runs, where the key is and what to type next."""
-    key = shlex.quote(record.key_file)
-    body = (
-        f'{{"model":"{record.assistant}","stream":true,'
-        '"messages":[{"role":"user","content":"Hello"}]}'
-    )
-    model = f"{record.model} ({BUNDLED_REMARK})" if is_bundled else record.model
-    logs = Path(record.key_file).parents[3] / "logs"
-    return (
-        f"\n{record.assistant} is ready.\n"
-        f"  endpoint  {record.endpoint}\n"
-        f"  key       {record.key_file}\n"
-        f"  model     {model}\n"
-        f"  logs      {logs}\n"
-        f"  talk      steward chat {record.assistant}\n"
-        f"  or        curl -N {record.endpoint}/chat/completions "
-        f'-H "Authorization: Bearer $(cat {key})" '
-        "-H 'Content-Type: application/json' "
-        f"-H 'Steward-Subject: local:you' -d '{body}'\n"
-        f"  stop      Ctrl-C, or steward down {record.assistant}\n"
-    )
 
 
 def _first(group: BaseExceptionGroup[Exception]) -> Exception:
