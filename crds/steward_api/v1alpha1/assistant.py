@@ -169,7 +169,9 @@ class AssistantSpec(SchemaNode):
     ] = False
     """Stop serving. Purging goes on: a window does not wait for a suspended assistant."""
     deletion_policy: DeletionPolicy = DeletionPolicy.RETAIN
-    """Retain keeps volume and keys when the Assistant is deleted; Erase proves them gone first."""
+    """Retain keeps volume and keys when the Assistant is deleted; Erase proves them gone first.
+    The running runtime erases, so set suspend to false before you delete.
+    """
     erasure_deadline_seconds: Annotated[int, Field(ge=60, le=604_800)] = 3_600
     """Seconds that deletion waits for a runtime to prove erasure; then it is recorded as
     unproven.

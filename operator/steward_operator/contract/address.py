@@ -26,13 +26,24 @@ class PodAddresses:
     def __init__(self, client: KubeClient) -> None:
         """List Pods through `client`."""
         self._client = client
+        self._known: dict[Subject, str] = {}
+
+    def forget(self, subject: Subject) -> None:
+        """Look for the Pod anew the next time, because it did not answer or may be another."""
+        self._known.pop(subject, None)
 
     async def find(self, subject: Subject) -> str:
         """Return the base URL of the administration API, for example `http://10.1.2.3:8081`.
 
+        An address is kept until it is forgotten. One that now belongs to another Pod does no harm:
+        a token is good for one Assistant alone.
+
         Raises:
             RuntimeUnreachable: if no Pod runs, or Pods cannot be listed.
         """
+        known = self._known.get(subject)
+        if known is not None:
+            return known
         selected = labels.labels_that_select_pods(subject.name, Component.RUNTIME)
         selector = ",".join(f"{name}={value}" for name, value in selected.items())
         selection = Selection(subject.namespace, labels=selector)
@@ -46,7 +57,8 @@ class PodAddresses:
             raise RuntimeUnreachable(f"no Pod of Assistant {subject.name} is running")
         _, address = max(found)
         host = f"[{address}]" if ":" in address else address
-        return f"http://{host}:{names.ADMIN_PORT}"
+        self._known[subject] = f"http://{host}:{names.ADMIN_PORT}"
+        return self._known[subject]
 
 
 def _running(pods: tuple[Manifest, ...]) -> Iterator[tuple[str, str]]:

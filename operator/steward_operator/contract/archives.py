@@ -55,19 +55,24 @@ class Archives:
             ReceiptRefused: if it hands out something that is no receipt.
         """
         async with self._slots:
-            target = await self._runtimes.find(subject, uid)
-            puller = self._pullers.get((uid, target.base_url))
-            if puller is None:
-                status = await self._runtimes.client.read_status(target)
-                key = await asyncio.to_thread(self._pin, subject, uid, status.public_key)
-                issuer = Issuer(subject.namespace, subject.name, uid, key)
-                source = HttpSource(
-                    self._runtimes.session, target.base_url, uid, self._runtimes.key
-                )
-                puller = Puller(source, self._shelf, issuer, self._runtimes.key)
-                self._forget(uid)
-                self._pullers[uid, target.base_url] = puller
-            await puller.pull()
+            try:
+                await self._pull(subject, uid)
+            except (RuntimeFault, ArchiveError):
+                self._runtimes.addresses.forget(subject)
+                raise
+
+    async def _pull(self, subject: Subject, uid: str) -> None:
+        target = await self._runtimes.find(subject, uid)
+        puller = self._pullers.get((uid, target.base_url))
+        if puller is None:
+            status = await self._runtimes.client.read_status(target)
+            key = await asyncio.to_thread(self._pin, subject, uid, status.public_key)
+            issuer = Issuer(subject.namespace, subject.name, uid, key)
+            source = HttpSource(self._runtimes.session, target.base_url, uid, self._runtimes.key)
+            puller = Puller(source, self._shelf, issuer, self._runtimes.key)
+            self._forget(uid)
+            self._pullers[uid, target.base_url] = puller
+        await puller.pull()
 
     def find_erasure_verdict(self, uid: str) -> Verdict | None:
         """Return what the newest receipt of an erasure proves; None where there is none.

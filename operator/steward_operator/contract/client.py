@@ -115,12 +115,13 @@ class RuntimeClient:
             RuntimeFault: if it does not answer as the contract says.
         """
         document = await self._call("POST", target, "/erasures", Scope.ERASURES)
+        is_ended = document.get("isEnded")
         outcome, digest = document.get("outcome"), document.get("receiptDigest")
-        return Erasure(
-            is_ended=bool(document.get("isEnded")),
-            outcome=None if outcome is None else str(outcome),
-            receipt_digest=None if digest is None else str(digest),
-        )
+        if not isinstance(is_ended, bool) or not all(
+            value is None or isinstance(value, str) for value in (outcome, digest)
+        ):
+            raise _broken(target)
+        return Erasure(is_ended, outcome, digest)
 
     async def _call(self, method: str, target: Target, path: str, scope: Scope) -> dict[str, Any]:
         token = build_token(self._key, target.uid, scope.value, self._now_seconds())

@@ -15,6 +15,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from steward_api.blueprint import TrustedKey
 from steward_operator.contract.address import PodAddresses
 from steward_operator.contract.client import Erasure, RuntimeClient, RuntimeStatus, Target
+from steward_operator.contract.errors import RuntimeFault
 from steward_operator.contract.keys import build_trusted_key, obtain_operator_key
 from steward_operator.kube.client import KubeClient
 from steward_operator.objects import Subject
@@ -44,6 +45,7 @@ class Runtimes:
         Raises:
             RuntimeFault: if it does not answer as the contract says.
         """
+        self.addresses.forget(subject)  # a roll-out has just brought another Pod
         return await self.client.read_status(await self.find(subject, uid))
 
     async def erase(self, subject: Subject, uid: str) -> Erasure:
@@ -52,7 +54,12 @@ class Runtimes:
         Raises:
             RuntimeFault: if it does not answer as the contract says.
         """
-        return await self.client.start_erasure(await self.find(subject, uid))
+        target = await self.find(subject, uid)
+        try:
+            return await self.client.start_erasure(target)
+        except RuntimeFault:
+            self.addresses.forget(subject)
+            raise
 
     async def find(self, subject: Subject, uid: str) -> Target:
         """Return the runtime of an Assistant.

@@ -14,7 +14,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from steward_api.blueprint import Trust
 from steward_loopback import find_free_port
-from steward_operator.contract.client import ANSWER_BYTES_MAX, RuntimeClient, Target
+from steward_operator.contract.client import ANSWER_BYTES_MAX, Erasure, RuntimeClient, Target
 from steward_operator.contract.errors import (
     RuntimeAnswerBroken,
     RuntimeFault,
@@ -178,3 +178,45 @@ async def test_a_cut_answer_is_unreachable() -> None:
     async with listening(handle) as (client, target):
         with pytest.raises(RuntimeUnreachable):
             await client.read_status(target)
+
+
+async def test_orders_an_erasure_and_reads_how_far_it_is() -> None:
+    """One order and every repetition of it are the same request."""
+    answers = [
+        {"isEnded": False, "outcome": None, "receiptDigest": None, "state": "Running"},
+        {"isEnded": True, "outcome": "Uncosigned", "receiptDigest": DIGEST},
+    ]
+
+    async def handle(request: web.Request) -> web.Response:
+        assert (request.method, request.path) == ("POST", "/internal/v1/erasures")
+        return web.json_response(answers.pop(0), status=202)
+
+    async with listening(handle) as (client, target):
+        assert await client.start_erasure(target) == Erasure(False, None, None)
+        assert await client.start_erasure(target) == Erasure(True, "Uncosigned", DIGEST)
+
+
+@pytest.mark.parametrize(
+    ("status", "document", "expected"),
+    [
+        (401, {}, RuntimeRefused),
+        (500, {}, RuntimeUnreachable),
+        (404, {}, RuntimeAnswerBroken),
+        (202, {}, RuntimeAnswerBroken),
+        (202, {"isEnded": "false"}, RuntimeAnswerBroken),
+        (202, {"isEnded": True, "outcome": 1}, RuntimeAnswerBroken),
+        (202, {"isEnded": True, "outcome": "Complete", "receiptDigest": []}, RuntimeAnswerBroken),
+    ],
+)
+async def test_an_erasure_is_never_taken_for_ended_by_mistake(
+    status: int, document: dict[str, object], expected: type[RuntimeFault]
+) -> None:
+    """Whatever is not the contract's answer is a fault."""
+
+    async def handle(request: web.Request) -> web.Response:
+        assert request.path == "/internal/v1/erasures"
+        return web.json_response(document, status=status)
+
+    async with listening(handle) as (client, target):
+        with pytest.raises(expected):
+            await client.start_erasure(target)

@@ -1,0 +1,125 @@
+"""The operator's archive and erasure steps against a real runtime process."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import cast
+
+import aiohttp
+import httpx
+import pytest
+
+from steward_api.verification import Verdict
+from steward_loopback.polling import STEP_SECONDS
+from steward_model_server import ModelServer, Received, Say
+from steward_operator.archive.errors import ReceiptForeign
+from steward_operator.contract.address import PodAddresses
+from steward_operator.contract.archives import PINS_FOLDER, Archives
+from steward_operator.contract.client import RuntimeClient
+from steward_operator.contract.erasures import ErasureSteps
+from steward_operator.contract.errors import RuntimeFault, RuntimeUnreachable
+from steward_operator.contract.runtimes import Runtimes
+from steward_operator.objects import Subject
+from steward_operator.plan.world import ErasureReport
+from steward_runtime.clock import SystemClock
+from steward_serving import ServedRuntime, build_blueprint, build_model, serve
+from steward_serving.files import OPERATOR_KEY, UID
+
+HELPDESK = Subject("Assistant", "test", "helpdesk")
+
+
+class Addresses:
+    """Knows where the one runtime listens."""
+
+    def __init__(self, url: str) -> None:
+        self._url = url
+
+    async def find(self, subject: Subject) -> str:
+        """Return its address."""
+        assert subject == HELPDESK
+        return self._url
+
+    def forget(self, subject: Subject) -> None:
+        """Nothing to forget."""
+
+
+@pytest.fixture
+def runtime(tmp_path: Path) -> Iterator[ServedRuntime]:
+    """Serve an assistant that has had one conversation."""
+
+    def greet(_: Received) -> Say:
+        return Say("Hello.")
+
+    with ModelServer(greet) as model:
+        blueprint = build_blueprint(build_model(model.base_url))
+        with serve(tmp_path / "runtime", blueprint) as served:
+            body = {"model": "helpdesk", "messages": [{"role": "user", "content": "hi"}]}
+            headers = {"Authorization": f"Bearer {served.key}"}
+            url = f"{served.url}/v1/chat/completions"
+            assert httpx.post(url, json=body, headers=headers, trust_env=False).status_code == 200
+            yield served
+
+
+@asynccontextmanager
+async def opened(runtime: ServedRuntime) -> AsyncIterator[Runtimes]:
+    """Open the contract with one runtime."""
+    clock = SystemClock()
+    async with aiohttp.ClientSession() as session:
+        client = RuntimeClient(session, OPERATOR_KEY, lambda: clock.now_ms() // 1_000)
+        addresses = cast("PodAddresses", Addresses(runtime.admin_url))
+        yield Runtimes(OPERATOR_KEY, session, addresses, client)
+
+
+async def prove(steps: ErasureSteps) -> list[ErasureReport]:
+    """Take steps until the erasure is proven; every earlier one says that it runs."""
+    reports = [await steps.take(HELPDESK, UID)]
+    async with asyncio.timeout(60):
+        while not reports[-1].is_proven:
+            assert reports[-1].reason == "Running"
+            await asyncio.sleep(STEP_SECONDS)
+            reports.append(await steps.take(HELPDESK, UID))
+    return reports
+
+
+async def test_an_erasure_is_proven_by_the_receipt_on_the_shelf(
+    runtime: ServedRuntime, tmp_path: Path
+) -> None:
+    """Also for an operator that begins anew, and for a runtime that has restarted since."""
+    async with opened(runtime) as runtimes:
+        archives = Archives(tmp_path / "archive", runtimes)
+        steps = ErasureSteps(runtimes, archives)
+        assert (await prove(steps))[-1].reason == "Complete"
+        assert archives.find_erasure_verdict(UID) is Verdict.COMPLETE
+        runtime.stop()
+        runtime.start()
+        fresh = ErasureSteps(runtimes, Archives(tmp_path / "archive", runtimes))
+        assert (await prove(fresh))[-1].reason == "Complete"
+
+
+async def test_a_runtime_with_another_key_is_not_trusted(
+    runtime: ServedRuntime, tmp_path: Path
+) -> None:
+    """The first key stays pinned until somebody has looked."""
+    async with opened(runtime) as runtimes:
+        await Archives(tmp_path / "archive", runtimes).pull(HELPDESK, UID)
+        pin = tmp_path / "archive" / PINS_FOLDER / UID
+        pin.chmod(0o600)
+        pin.write_bytes(b"\x09" * 32)
+        with pytest.raises(ReceiptForeign):
+            await Archives(tmp_path / "archive", runtimes).pull(HELPDESK, UID)
+
+
+async def test_a_runtime_that_is_away_proves_nothing(
+    runtime: ServedRuntime, tmp_path: Path
+) -> None:
+    """The step says so, and the next one tries again."""
+    async with opened(runtime) as runtimes:
+        archives = Archives(tmp_path / "archive", runtimes)
+        runtime.stop()
+        report = await ErasureSteps(runtimes, archives).take(HELPDESK, UID)
+        assert report == ErasureReport(is_proven=False, reason=RuntimeUnreachable.reason)
+        with pytest.raises(RuntimeFault):
+            await archives.pull(HELPDESK, UID)
