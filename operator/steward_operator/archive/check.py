@@ -1,8 +1,13 @@
-"""What the archive takes: a receipt of the right assistant that follows the last one (pure)."""
+"""What the archive takes: a receipt of the right assistant that follows the last one (pure).
+
+An Assistant that takes up a retained volume goes on with the chain of its predecessor, which had
+the same name and signing key and another uid. The predecessor's receipts come first, so that none
+is missing; after the first of its own nothing of another uid is taken.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from steward_api.receipt import Envelope, ReceiptPredicate
 from steward_api.verification import SignatureCheck, parse_envelope, verify_receipt
@@ -32,6 +37,8 @@ class Head:
 
     log_size: int
     digest: str
+    is_inherited: bool = field(default=False, kw_only=True)
+    """True for a receipt of a predecessor."""
 
 
 def check_receipt(
@@ -57,19 +64,21 @@ def check_receipt(
     """
     verification = verify_receipt(raw, (issuer.public_key, operator_key), check_signature)
     predicate = verification.statement.predicate
-    _check_issuer(predicate, issuer)
+    _check_issuer(predicate, issuer, head)
     _check_order(predicate, verification.digest, head)
     envelope = parse_envelope(raw)
     ours = tuple(s for s in envelope.signatures if s.keyid == predicate.runtime_key_id)
     return envelope.model_copy(update={"signatures": ours[:1]})
 
 
-def _check_issuer(predicate: ReceiptPredicate, issuer: Issuer) -> None:
-    named = (predicate.namespace, predicate.assistant, predicate.assistant_uid)
-    if named != (issuer.namespace, issuer.assistant, issuer.uid):
+def _check_issuer(predicate: ReceiptPredicate, issuer: Issuer, head: Head | None) -> None:
+    is_named = (predicate.namespace, predicate.assistant) == (issuer.namespace, issuer.assistant)
+    may_be_inherited = head is None or head.is_inherited
+    if not is_named or (predicate.assistant_uid != issuer.uid and not may_be_inherited):
         raise ReceiptForeign(
             f"the runtime of {issuer.namespace}/{issuer.assistant} handed out a receipt of "
-            f"{predicate.namespace}/{predicate.assistant}: check which volume is mounted"
+            f"{predicate.namespace}/{predicate.assistant} (uid {predicate.assistant_uid}): check "
+            "which volume is mounted"
         )
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import re
+from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
@@ -85,7 +86,8 @@ class Shelf:
             raise ShelfBroken(f"{path} was changed: restore it from a copy") from fault
         if envelope.digest != head.digest:
             raise ShelfBroken(f"{path} was changed: restore it from a copy")
-        return head
+        issuer = parse_statement(envelope).predicate.assistant_uid
+        return replace(head, is_inherited=issuer != uid)
 
     def list_digests(self, uid: str) -> tuple[str, ...]:
         """Return the digests of an assistant's receipts in order."""

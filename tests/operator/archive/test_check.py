@@ -52,7 +52,22 @@ def test_refuses_a_receipt_out_of_order(head: Head | None) -> None:
         check(build_receipt(RUNTIME, claim=claim), head)
 
 
-@pytest.mark.parametrize("member", ["namespace", "assistant", "uid"])
+@pytest.mark.parametrize("head", [None, Head(2, PREVIOUS, is_inherited=True)])
+def test_takes_the_receipts_of_a_predecessor_first(head: Head | None) -> None:
+    """A new Assistant that takes up a retained volume goes on with its chain."""
+    place = {} if head is None else {"log_size": 3, "previous_digest": PREVIOUS}
+    raw = build_receipt(RUNTIME, claim=build_claim(**place))
+    assert check(raw, head, replace(ISSUER, uid="uid-2")) == 1
+
+
+def test_takes_nothing_of_another_uid_after_its_own() -> None:
+    """Once an Assistant has issued a receipt, one of another uid tells of a swapped volume."""
+    claim = build_claim(log_size=3, previous_digest=PREVIOUS)
+    with pytest.raises(ReceiptForeign):
+        check(build_receipt(RUNTIME, claim=claim), Head(2, PREVIOUS), replace(ISSUER, uid="uid-2"))
+
+
+@pytest.mark.parametrize("member", ["namespace", "assistant"])
 def test_refuses_a_receipt_of_another_assistant(member: str) -> None:
     """Whatever part of the identity differs."""
     with pytest.raises(ReceiptForeign):

@@ -124,3 +124,14 @@ def test_a_folder_that_cannot_be_written_is_an_error(tmp_path: Path) -> None:
     blocked.write_bytes(b"")
     with pytest.raises(ShelfBroken, match="check the archive's volume"):
         Shelf(blocked).put("uid-1", receipt(0))
+
+
+def test_tells_whether_the_head_is_a_predecessors(tmp_path: Path) -> None:
+    """By the uid in the receipt: the shelf of a new Assistant begins with what it took up."""
+    shelf = Shelf(tmp_path)
+    for uid in ("uid-1", "uid-2"):
+        shelf.put(uid, receipt(0))
+    own, taken_up = shelf.find_head("uid-1"), shelf.find_head("uid-2")
+    assert own is not None
+    assert taken_up is not None
+    assert (own.is_inherited, taken_up.is_inherited) == (False, True)
