@@ -12,6 +12,7 @@ from steward_purge.bench import (
     build_windows,
     open_bench,
     public_key_of,
+    seed_all,
 )
 from steward_purge.doubles import ForgetfulStore, KillingObserver, KillingStore, PlainKeyring
 from steward_purge.seeding import Seeded, seed_audit, seed_conversation, seed_memory, seed_task
@@ -30,6 +31,7 @@ __all__ = [
     "build_windows",
     "open_bench",
     "public_key_of",
+    "seed_all",
     "seed_audit",
     "seed_conversation",
     "seed_memory",

@@ -23,6 +23,13 @@ from steward_api.receipt import (
 from steward_api.v1alpha1.retention_policy import DataClass
 from steward_api.verification import parse_envelope, parse_statement
 from steward_purge.doubles import PlainKeyring
+from steward_purge.seeding import (
+    Seeded,
+    seed_audit,
+    seed_conversation,
+    seed_memory,
+    seed_task,
+)
 from steward_runtime.clock import Clock, ManualClock, RandomIds
 from steward_runtime.crypto.keyring import Keyring
 from steward_runtime.memory.scope import ScopeCache
@@ -121,6 +128,11 @@ class PurgeBench:
         """Run purges until nothing that may go is due."""
         return self.build().run(trigger)
 
+    def run_one(self) -> tuple[Run, ReceiptPredicate]:
+        """Run one purge that issues a receipt; return it with its claim."""
+        (run,) = self.run()
+        return run, self.read_claim(run)
+
     def read_claim(self, run: Run) -> ReceiptPredicate:
         """Return the claim of a run's receipt."""
         assert run.receipt_digest is not None
@@ -148,6 +160,15 @@ class PurgeBench:
         walk = Walk([str(self.directory)], [])
         counts = scan_place("data", walk, Index([(value,) for value in values]), found)
         return int(counts["hits"])
+
+
+def seed_all(bench: PurgeBench, *, subject: str = "ada") -> list[Seeded]:
+    """Write one record of every class now."""
+    now_ms = bench.clock.now_ms()
+    return [
+        seed(bench.database, bench.keyring, now_ms, subject=subject)
+        for seed in (seed_conversation, seed_task, seed_memory, seed_audit)
+    ]
 
 
 def cosign(envelope: Envelope, key: Ed25519PrivateKey = OPERATOR_KEY) -> Signature:
