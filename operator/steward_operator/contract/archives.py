@@ -86,7 +86,9 @@ class Archives:
             if raw is None:
                 continue
             verification = verify_receipt(raw, keys, check_ed25519)
-            if verification.statement.predicate.trigger is Trigger.ASSISTANT_DELETED:
+            claim = verification.statement.predicate
+            # A predecessor's erasure, on a volume that was restored, says nothing about this one.
+            if claim.trigger is Trigger.ASSISTANT_DELETED and claim.assistant_uid == uid:
                 return verification.verdict
         return None
 
