@@ -1,7 +1,8 @@
 """The command `steward`: its words, and what becomes of errors.
 
-Exit codes: 0 done, 1 failed, 2 wrong files or arguments, 3 an extra is not installed. Each word
-imports what it does when it is called, so that `steward --help` stays quick.
+Exit codes: 0 done, 1 failed, 2 wrong files or arguments, 3 an extra is not installed; `purge` and
+`verify` have two of their own. Each word imports what it does when it is called, so that
+`steward --help` stays quick.
 """
 
 from __future__ import annotations
@@ -30,7 +31,10 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
-    epilog="Exit codes: 0 done, 1 failed, 2 wrong input, 3 an extra is not installed.",
+    epilog=(
+        "Exit codes: 0 done, 1 failed, 2 wrong input, 3 an extra is not installed; "
+        "of purge and verify also 4 Partial, 5 Uncosigned."
+    ),
 )
 
 ManifestsArgument = Annotated[Path, typer.Argument(help="A manifest, or a folder of manifests.")]

@@ -50,6 +50,15 @@ def test_pages_name_words_of_the_makefile_only() -> None:
     expect_none(unknown)
 
 
+def test_every_decision_has_a_number_of_its_own_and_is_listed() -> None:
+    """Numbers are never reused, and the index leads to every page."""
+    folder = ROOT / "docs" / "decisions"
+    names = [path.name for path in folder.glob("[0-9]*.md")]
+    index = (folder / "README.md").read_text(encoding="utf-8")
+    expect_none([name for name in names if f"({name})" not in index])
+    assert len({name[:4] for name in names}) == len(names)
+
+
 def test_an_architecture_page_without_marks_is_refused() -> None:
     """The generated part has its place; a page that lost it is not overwritten."""
     with pytest.raises(ValueError, match="must hold the marks"):

@@ -27,6 +27,8 @@ def render_commands() -> dict[str, str]:
         ]
     lines += ["## Exit codes", "", "| code | meaning |", "|---|---|"]
     lines += [f"| {code.value} | {_meaning(code)} |" for code in ExitCode]
+    lines += ["| 4 | `purge`, `verify`: the outcome is Partial. |"]
+    lines += ["| 5 | `verify`: the second signature is absent, or its key was not given. |"]
     return {"command-line.md": "\n".join([*lines, ""])}
 
 
