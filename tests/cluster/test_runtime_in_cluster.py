@@ -11,135 +11,35 @@ import json
 import os
 import signal
 import time
-from collections.abc import Iterator
 from typing import Any
 
 import httpx
 import openai
 import pytest
 import yaml
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
+from steward_api.meta import API_VERSION
 from steward_api.verification import Verdict
 from steward_cli.render import render_directory
-from steward_cluster_chain.administration import Administration, write_operator_key
+from steward_cluster_chain.administration import Administration
 from steward_cluster_chain.chain import Asked, Chain, find_end, find_process
-from steward_cluster_chain.declared import WINDOW_SECONDS, Declared
-from steward_lab.control_plane import ControlPlane
-from steward_lab.kube_client import KubeClient
-from steward_lab.kubelet import Kubelet, Outcome, Rule
+from steward_cluster_chain.declared import WINDOW_SECONDS
+from steward_lab.kubelet import Kubelet
 from steward_loopback.polling import wait_until
 from steward_model_server import Call, Hang, ModelServer, Say
 from steward_model_server.script import Answer
 from steward_model_server.serving import Received
+from steward_operator.archive.shelf import Shelf
 from steward_operator.labels import BLUEPRINT_DIGEST
-from steward_operator_lab.operating import OperatorProcess
-from steward_operator_lab.reading import find_condition
-from steward_tool_server import Behaviour, ToolServer
+from steward_operator_lab.contract import Keeper
+from steward_operator_lab.reading import ASSISTANT_KIND, find_condition
+from steward_tool_server import ToolServer
 
-pytest_plugins = ("steward_operator_lab.fixtures",)
+pytest_plugins = ("steward_operator_lab.fixtures", "steward_cluster_chain.fixtures")
 pytestmark = pytest.mark.cluster
 
 SECONDS = 30.0
-CONTAINER = "runtime"
-
-
-@pytest.fixture(scope="module")
-def model() -> Iterator[ModelServer]:
-    """Run the scripted model."""
-    with ModelServer() as server:
-        yield server
-
-
-@pytest.fixture(scope="module")
-def tools() -> Iterator[ToolServer]:
-    """Run the scripted tool."""
-    with ToolServer({"/tickets/T-1": Behaviour(body=b'{"state":"open"}')}) as server:
-        yield server
-
-
-@pytest.fixture(scope="module")
-def operator_key(tmp_path_factory: pytest.TempPathFactory) -> tuple[Ed25519PrivateKey, str]:
-    """The operator's key, and its file."""
-    path = tmp_path_factory.mktemp("operator") / "key.pem"
-    return write_operator_key(path), str(path)
-
-
-@pytest.fixture(scope="module")
-def operator(
-    control_plane: ControlPlane,
-    kinds: tuple[str, ...],
-    operator_key: tuple[Ed25519PrivateKey, str],
-) -> Iterator[OperatorProcess]:
-    """The operator, with a key that opens runtimes."""
-    assert kinds
-    home = control_plane.create_namespace("operator")
-    process = OperatorProcess(control_plane, home, arguments=("--key-file", operator_key[1]))
-    process.start()
-    yield process
-    process.stop()
-    control_plane.admin.delete("v1/Namespace", home)
-
-
-@pytest.fixture(scope="module")
-def home(control_plane: ControlPlane, kubelet: Kubelet) -> Iterator[str]:
-    """A namespace whose Pods run as processes."""
-    name = control_plane.create_namespace("chain")
-    kubelet.add_rule(Rule(Outcome.PROCESS, namespace=name))
-    yield name
-    control_plane.admin.delete("v1/Namespace", name)
-    kubelet.drop_rules(name)
-
-
-@pytest.fixture(scope="module")
-def build(
-    admin: KubeClient, kubelet: Kubelet, home: str, model: ModelServer, tools: ToolServer
-) -> Any:
-    """Makes the chain of an assistant by its name."""
-
-    def build_chain(name: str) -> Chain:
-        return Chain(admin, kubelet, home, Declared(name, model.base_url, tools.url))
-
-    return build_chain
-
-
-@pytest.fixture(scope="module")
-def desk(build: Any, operator: OperatorProcess) -> Chain:
-    """An assistant that is Ready."""
-    assert operator.process is not None
-    chain: Chain = build("desk")
-    chain.give_credential(chain.declared.model_secret, "model-token-1")
-    chain.give_credential(chain.declared.tool_secret, "tool-token-1")
-    chain.apply()
-    chain.wait_ready()
-    return chain
-
-
-@pytest.fixture(scope="module")
-def aged(desk: Chain, model: ModelServer) -> tuple[Asked, float]:
-    """A conversation that nobody goes on with, and when it had ended (monotonic seconds)."""
-    model.play([Say("The crimson archive is closed.")])
-    return desk.ask("Is the vermilion hall open?", "walter"), time.monotonic()
-
-
-@pytest.fixture(scope="module")
-def neighbour(build: Any, desk: Chain) -> tuple[Chain, str]:
-    """A second assistant, made before one of its Secrets; and what it said without it."""
-    assert desk.name != "clerk"
-    chain: Chain = build("clerk")
-    chain.give_credential(chain.declared.tool_secret, "tool-token-9")
-    chain.apply()
-    waiting = chain.wait_condition("Ready", "False", "SecretMissing")
-    chain.give_credential(chain.declared.model_secret, "model-token-9")
-    chain.wait_ready()
-    return chain, find_condition(waiting, "Ready")["message"]
-
-
-@pytest.fixture(scope="module")
-def aged_neighbour(neighbour: tuple[Chain, str], model: ModelServer) -> tuple[Asked, float]:
-    """A conversation of the second assistant."""
-    model.play([Say("The harbour is calm.")])
-    return neighbour[0].ask("Is the harbour calm?", "walter"), time.monotonic()
+PROMPT_KIND = f"{API_VERSION}/Prompt"
 
 
 @pytest.fixture(autouse=True)
@@ -160,6 +60,17 @@ def wait_until_aged(since: float) -> None:
     wait_until(
         lambda: time.monotonic() - since > WINDOW_SECONDS + 1, "the window", WINDOW_SECONDS + 10
     )
+
+
+def list_archived(keeper: Keeper, uid: str) -> set[str]:
+    """Return the digests of the receipts that the operator has archived for an Assistant."""
+    return set(Shelf(keeper.archive).list_digests(uid))
+
+
+def administration(chain: Chain, keeper: Keeper) -> Administration:
+    """Return the administration port of an assistant, opened with the operator's key."""
+    url = chain.find_endpoint(is_admin=True).url
+    return Administration(url, chain.read()["metadata"]["uid"], keeper.key)
 
 
 def find_conversation(chain: Chain, asked: Asked, subject: str = "walter") -> int:
@@ -288,9 +199,7 @@ def call_tool_once_per_turn(chain: Chain) -> Any:
 def test_rolls_the_pod_when_the_prompt_changes(desk: Chain, model: ModelServer) -> None:
     """Another digest, another Pod, and the new system text before the model."""
     pod, digest = desk.find_pod(), desk.read()["status"]["blueprintDigest"]
-    desk.edit(
-        "steward.dev/v1alpha1/Prompt", {"spec": {"template": "You are {{assistant}}. Second."}}
-    )
+    desk.edit(PROMPT_KIND, {"spec": {"template": "You are {{assistant}}. Second."}})
     wait_until(lambda: desk.read()["status"]["blueprintDigest"] != digest, "a new digest", SECONDS)
     desk.wait_ready()
     after = desk.find_pod()
@@ -299,6 +208,41 @@ def test_rolls_the_pod_when_the_prompt_changes(desk: Chain, model: ModelServer) 
     model.play([Say("Yes.")])
     desk.ask("Are you new?")
     assert system_text(model.received[-1]).startswith("You are desk. Second.")
+
+
+def test_serves_the_last_accepted_prompt_while_a_new_one_is_broken(
+    desk: Chain, model: ModelServer
+) -> None:
+    """An undeclared variable is named in the condition; chat goes on with the text before it."""
+    served = desk.admin.get(PROMPT_KIND, desk.name, desk.namespace)["spec"]
+    desk.edit(PROMPT_KIND, {"spec": {"template": "You are {{nobody}}."}})
+    desk.wait_condition("Accepted", "False", "PromptNotAccepted")
+    model.play([Say("Still here.")])
+    desk.ask("Are you there?")
+    assert "{{nobody}}" not in system_text(model.received[-1])
+    assert system_text(model.received[-1]).startswith("You are desk.")
+    desk.edit(PROMPT_KIND, {"spec": served})
+    desk.wait_condition("Accepted", "True")
+    desk.wait_ready()
+
+
+def test_finishes_what_it_streams_before_its_pod_goes(desk: Chain, model: ModelServer) -> None:
+    """A roll in the middle of a stream waits for the turn; the client gets the whole text."""
+    pod = desk.find_pod()["metadata"]
+    model.play([Say("one two three four five six", pieces=6, pause_seconds=0.5)])
+    texts, is_edited = [""], False
+    with desk.open_client() as client:
+        stream = client.chat.completions.create(
+            model="desk", messages=[{"role": "user", "content": "Count"}], stream=True
+        )
+        for chunk in stream:
+            texts += [choice.delta.content or "" for choice in chunk.choices]
+            if not is_edited and texts[-1]:
+                desk.edit(PROMPT_KIND, {"spec": {"template": "You are {{assistant}}. Third."}})
+                is_edited = True
+    assert "".join(texts) == "one two three four five six"
+    desk.admin.wait_gone("v1/Pod", pod["name"], desk.namespace)
+    desk.wait_ready()
 
 
 def test_remembers_beyond_its_pod(desk: Chain, model: ModelServer) -> None:
@@ -346,7 +290,7 @@ def test_finishes_a_turn_whose_process_was_killed(
 
 
 def test_purges_by_the_cron_job_of_a_running_assistant(
-    desk: Chain, aged: tuple[Asked, float], operator_key: tuple[Ed25519PrivateKey, str]
+    desk: Chain, aged: tuple[Asked, float], keeper: Keeper
 ) -> None:
     """The Job asks the Service of the admin port and waits: the conversation is gone, a receipt
     that verifies says so, and memory within its window is still there.
@@ -357,11 +301,9 @@ def test_purges_by_the_cron_job_of_a_running_assistant(
     job = desk.run_purge()
     assert find_end(job) == "Complete", desk.read_purge_logs()
     assert find_conversation(desk, asked) == 404
-    uid = desk.read()["metadata"]["uid"]
-    admin = Administration(desk.find_endpoint(is_admin=True).url, uid, operator_key[0])
-    receipt = admin.verify_receipts()[-1]
-    assert receipt.verdict is Verdict.UNCOSIGNED
-    assert receipt.statement.predicate.assistant_uid == uid
+    receipt = administration(desk, keeper).verify_receipts()[-1]
+    assert receipt.verdict in {Verdict.UNCOSIGNED, Verdict.COMPLETE}
+    assert receipt.statement.predicate.assistant_uid == desk.read()["metadata"]["uid"]
 
 
 def test_purges_while_it_is_suspended(
@@ -373,7 +315,7 @@ def test_purges_while_it_is_suspended(
     chain, (asked, since) = neighbour[0], aged_neighbour
     assert find_conversation(chain, asked) == 200
     url = f"{chain.find_endpoint().url}/readyz"
-    chain.edit("steward.dev/v1alpha1/Assistant", {"spec": {"suspend": True}})
+    chain.edit(ASSISTANT_KIND, {"spec": {"suspend": True}})
     chain.wait_condition("Ready", "False", "Suspended")
     wait_until(lambda: not chain.list_pods(), "no Pod", SECONDS)
     with pytest.raises(httpx.ConnectError):
@@ -382,9 +324,47 @@ def test_purges_while_it_is_suspended(
     wait_until_aged(since)
     job = chain.run_purge()
     assert find_end(job) == "Complete", chain.read_purge_logs()
-    chain.edit("steward.dev/v1alpha1/Assistant", {"spec": {"suspend": False}})
+    chain.edit(ASSISTANT_KIND, {"spec": {"suspend": False}})
     chain.wait_ready()
     assert find_conversation(chain, asked) == 404
+    wait_until(lambda: "--server" in purge_arguments(chain), "the client again", SECONDS)
+
+
+def test_takes_up_what_a_deleted_assistant_has_left(
+    desk: Chain, model: ModelServer, keeper: Keeper
+) -> None:
+    """Retain keeps volume and keys: a new Assistant of the name remembers, and the archive goes on
+    with its receipts.
+    """
+    model.play([Say("Noted."), Say("In the cellar.")])
+    desk.ask("The red lantern is in the cellar.", "ivy")
+    old = desk.read()["metadata"]["uid"]
+    desk.admin.delete(ASSISTANT_KIND, desk.name, desk.namespace)
+    wait_until(lambda: not desk.list_pods(), "no Pod", SECONDS)
+    desk.apply()
+    new = desk.wait_ready()["metadata"]["uid"]
+    assert new != old
+    desk.ask("Where is the red lantern?", "ivy")
+    assert "in the cellar" in json.dumps(model.received[-1].body["messages"][:-1])
+    assert find_end(desk.run_purge()) == "Complete", desk.read_purge_logs()
+    keeper.process.restart()  # a start pulls at once, not half a minute later
+    listed = [each["digest"] for each in administration(desk, keeper).list_receipts()]
+    assert listed
+    wait_until(lambda: set(listed) == list_archived(keeper, new), "the archive", SECONDS)
+    verdicts = {each.verdict for each in administration(desk, keeper).verify_receipts()}
+    assert verdicts == {Verdict.COMPLETE}
+
+
+def test_shows_nothing_of_what_was_said_in_any_log(
+    desk: Chain, neighbour: tuple[Chain, str], home: str, kubelet: Kubelet, keeper: Keeper
+) -> None:
+    """Neither the runtimes' logs nor the operator's hold messages, tool results or tokens."""
+    said = ("crimson", "vermilion", "bicycle", "lantern", "T-1", "-token-", desk.read_key())
+    paths = sorted((kubelet.directory / "logs" / home).rglob("*.log"))
+    assert {path.name for path in paths} >= {"runtime.log", "purge.log"}
+    assert neighbour[0].namespace == home
+    texts = [path.read_text(encoding="utf-8") for path in paths] + [keeper.process.read_log()]
+    assert not [word for word in said for text in texts if word in text]
 
 
 def purge_arguments(chain: Chain) -> list[str]:

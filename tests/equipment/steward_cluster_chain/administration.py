@@ -5,24 +5,14 @@ from __future__ import annotations
 import base64
 import time
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import httpx
-from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from steward_api.verification import Verification, verify_receipt
 from steward_operator.archive.keys import check_ed25519
 from steward_operator.archive.tokens import build_token
-
-
-def write_operator_key(path: Path) -> Ed25519PrivateKey:
-    """Write a fresh key of the operator as PEM, and return it."""
-    key = Ed25519PrivateKey.generate()
-    encoding, form = serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8
-    path.write_bytes(key.private_bytes(encoding, form, serialization.NoEncryption()))
-    return key
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,9 +45,14 @@ class Administration:
         """Return what the runtime says of itself."""
         return self.read("status", "status").json()
 
+    def list_receipts(self) -> list[dict[str, Any]]:
+        """Return what the runtime says of its receipts, oldest first."""
+        return list(self.read("receipts", "receipts").json()["receipts"])
+
     def verify_receipts(self) -> tuple[Verification, ...]:
-        """Read every receipt and verify it with the key that the runtime shows."""
+        """Read every receipt and verify it with the keys of runtime and operator."""
         public = base64.b64decode(self.read_status()["publicKey"])
-        listed = self.read("receipts", "receipts").json()["receipts"]
-        raws = [self.read(f"receipts/{each['digest']}", "receipts").content for each in listed]
-        return tuple(verify_receipt(raw, (public,), check_ed25519) for raw in raws)
+        listed = [each["digest"] for each in self.list_receipts()]
+        raws = [self.read(f"receipts/{digest}", "receipts").content for digest in listed]
+        keys = (public, self.key.public_key().public_bytes_raw())
+        return tuple(verify_receipt(raw, keys, check_ed25519) for raw in raws)
