@@ -64,6 +64,8 @@ class Questions(Frozen):
     ask: Annotated[tuple[Question, ...], Field(min_length=1, max_length=QUESTIONS_MAX)]
     hits: Annotated[int, Field(ge=1)]
     """Questions of which the first choice must be the one that fits."""
+    done: Annotated[tuple[Label, ...], Field(max_length=16)] = ()
+    """Tools of which the journal must show at least one call as done."""
     ledger: Ledger | None = None
     """The service must have counted exactly the calls that the journal shows as done."""
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Final
@@ -78,24 +79,34 @@ def check_questions(visit: Visit, questions: Questions) -> None:
     """Ask every question in a conversation of its own, and count the choices that fit.
 
     Raises:
-        StepFailed: if too few fit, or journal and ledger disagree.
+        StepFailed: if too few fit, a tool was never done, or journal and ledger disagree.
     """
-    before = _read_ledger(visit, questions.ledger) if questions.ledger else []
+    before = _count_ledger(visit, questions.ledger)
     chosen = [(question, *_ask(visit, questions, question)) for question in questions.ask]
-    hits = sum(question.wants == choice for question, choice, _ in chosen)
-    for wanted in sorted({question.wants for question in questions.ask}):
-        asked = [one for one in chosen if one[0].wants == wanted]
-        right = sum(question.wants == choice for question, choice, _ in asked)
-        visit.tell(f"    {wanted:<12} {right} of {len(asked)}\n")
-    visit.tell(f"    hit rate     {hits} of {len(chosen)} (at least {questions.hits} wanted)\n")
+    counted = _count_ledger(visit, questions.ledger) - before
+    hits = _tell_hits(visit, [(question, choice) for question, choice, _ in chosen])
+    done = Counter(tool for *_, task in chosen for tool in list_tools(task))
+    visit.tell(f"    done, says the journal: {dict(sorted(done.items()))}\n")
     if questions.ledger:
-        done = sum(list_tools(task).count(questions.ledger.tool) for *_, task in chosen)
-        counted = len(_read_ledger(visit, questions.ledger)) - len(before)
-        visit.tell(f"    {questions.ledger.tool}: journal {done}, the service's ledger {counted}\n")
-        if done != counted:
-            raise StepFailed(f"the journal shows {done} calls and the ledger {counted}")
+        tool = questions.ledger.tool
+        visit.tell(f"    {tool}, says the service's own ledger: {counted}\n")
+        if done[tool] != counted:
+            raise StepFailed(f"the journal shows {done[tool]} calls and the ledger {counted}")
+    never = [tool for tool in questions.done if not done[tool]]
+    if never:
+        raise StepFailed(f"never done: {', '.join(never)}")
     if hits < questions.hits:
         raise StepFailed(f"{hits} of {len(chosen)} first choices fit, {questions.hits} are wanted")
+
+
+def _tell_hits(visit: Visit, chosen: list[tuple[Question, str]]) -> int:
+    """Show how often the first choice fitted, by what was wanted; return the sum."""
+    asked = Counter(question.wants for question, _ in chosen)
+    right = Counter(question.wants for question, choice in chosen if question.wants == choice)
+    for wanted in sorted(asked):
+        visit.tell(f"    {wanted:<12} {right[wanted]} of {asked[wanted]}\n")
+    visit.tell(f"    hit rate     {right.total()} of {len(chosen)}\n")
+    return right.total()
 
 
 def check_memories(visit: Visit, memories: Memories) -> None:
@@ -260,7 +271,9 @@ def _list_memory_ids(client: httpx.Client, subject: str) -> set[str]:
     return {str(record["id"]) for record in _list_memories(client, subject)}
 
 
-def _read_ledger(visit: Visit, ledger: Ledger) -> list[Any]:
+def _count_ledger(visit: Visit, ledger: Ledger | None) -> int:
+    if ledger is None:
+        return 0
     token = (visit.state.config / "credentials" / ledger.secret / "token").read_text().strip()
     answer = httpx.get(
         f"http://{visit.record.services[ledger.host]}{ledger.path}",
@@ -268,8 +281,7 @@ def _read_ledger(visit: Visit, ledger: Ledger) -> list[Any]:
         trust_env=False,
     )
     answer.raise_for_status()
-    entries: list[Any] = answer.json()[ledger.member]
-    return entries
+    return len(answer.json()[ledger.member])
 
 
 def _code_of(answer: httpx.Response) -> str | None:

@@ -4,5 +4,5 @@ Lives here: the state folder, the reading of `local.yaml`, the pure mapping from
 processes, files and schedules, the supervisor that runs them, and the small model servers.
 Nothing here decides what an assistant may do: that is in the plan and in the Blueprint.
 Imports `steward_operator` for plan and archive, lazily; the runtime is only ever started as a
-process. `steward_cli.main` alone imports this package.
+process. Imported by the words of the command line and by `steward_cli.demo`.
 """
