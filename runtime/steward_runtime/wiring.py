@@ -30,6 +30,7 @@ from steward_runtime.server.administration import ErasureOrder, Status, StatusFa
 from steward_runtime.server.admission import Admission, RateLimiter
 from steward_runtime.server.app import build_admin_app, build_metrics_app, build_public_app
 from steward_runtime.server.auth import KeyEntry, Keys, build_generated_entry
+from steward_runtime.server.body import BodyBudget
 from steward_runtime.server.door import Door
 from steward_runtime.server.health import Readiness
 from steward_runtime.server.memory_access import MemoryAccess
@@ -327,6 +328,7 @@ class Runtime:
                 clock.monotonic_seconds,
                 foundation.metrics,
             ),
+            bodies=BodyBudget(),
             tracer=foundation.tracer,
             meter=foundation.metrics,
             monotonic_seconds=clock.monotonic_seconds,

@@ -16,11 +16,13 @@ from steward_api.v1alpha1.memory_policy import RecallMode
 from steward_api.v1alpha1.model import ModelType, ToolCalling
 from steward_loopback import wait_until
 from steward_model_server import Call, ModelServer, Refuse, Say
+from steward_runtime.clock import SystemClock
 from steward_serving import (
     ServedRuntime,
     build_blueprint,
     build_memory,
     build_model,
+    build_operator_token,
     build_tool,
     serve,
 )
@@ -221,3 +223,22 @@ def test_purges_a_running_and_a_stopped_assistant(
             check=False,
         )
     assert (done.returncode, "NothingDue" in done.stderr) == (0, True), done.stdout + done.stderr
+
+
+def test_follows_the_trust_document(tmp_path: Path, model: ModelServer) -> None:
+    """An operator's token opens the status as long as its key is trusted, without a restart."""
+
+    def ask(runtime: ServedRuntime) -> httpx.Response:
+        token = build_operator_token("status", SystemClock().now_ms() // 1_000)
+        headers = {"Authorization": f"Bearer {token}"}
+        url = f"{runtime.admin_url}/internal/v1/status"
+        return httpx.get(url, headers=headers, trust_env=False)
+
+    blueprint = build_blueprint(build_model(model.base_url))
+    with serve(tmp_path, blueprint) as runtime:
+        status = ask(runtime)
+        assert status.json()["blueprintDigest"] == blueprint.digest
+        runtime.files.write_trust(has_operator=False)
+        wait_until(lambda: ask(runtime).status_code == 401, "the key's removal")
+        runtime.files.write_trust()
+        wait_until(lambda: ask(runtime).status_code == 200, "the key's return")

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Final
 
 from starlette.types import Receive, Scope
 
-from steward_runtime.errors import BodyTooLarge
+from steward_runtime.errors import BodyTooLarge, Overloaded
 from steward_runtime.server.errors import RequestTimedOut
 
 BODY_SECONDS_MAX: Final = 30.0
@@ -16,6 +18,44 @@ DISCARD_SECONDS_MAX: Final = 5.0
 DISCARD_FACTOR: Final = 16
 """How much of a body that is too large is read and dropped, so that its sender gets to read why: a
 connection that is closed on unread bytes is reset, and the answer with it."""
+
+
+BODIES_BYTES_MAX: Final = 32 * 1024 * 1024
+"""Bytes of all bodies that are being served: parsed they take some five times as much, and a Pod
+has 512 MiB by default."""
+
+
+class BodyBudget:
+    """Bounds the bytes of all bodies together: many large ones are refused, not collected."""
+
+    def __init__(self, bytes_max: int = BODIES_BYTES_MAX) -> None:
+        self._bytes_max = bytes_max
+        self._held = 0
+
+    @contextmanager
+    def reserve(self, scope: Scope, body_bytes_max: int) -> Iterator[None]:
+        """Hold room for one body while it is served.
+
+        A body of unknown length takes the room of the largest one that is allowed. One body always
+        fits, and one that will be refused for its size takes no room.
+
+        Raises:
+            Overloaded: if there is no room now.
+        """
+        declared = _read_length(scope)
+        size = body_bytes_max if declared is None else declared
+        size = 0 if size > body_bytes_max else size
+        if self._held and self._held + size > self._bytes_max:
+            raise Overloaded(
+                "The assistant serves as many large requests as it may hold. Try again soon, or "
+                "send fewer or shorter messages.",
+                retry_after_seconds=1,
+            )
+        self._held += size
+        try:
+            yield
+        finally:
+            self._held -= size
 
 
 class ClientGone(Exception):

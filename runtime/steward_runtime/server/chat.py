@@ -28,6 +28,7 @@ from steward_runtime.tasks.requests import TurnRequest
 from steward_runtime.telemetry.names import Attribute, SpanName
 from steward_runtime.telemetry.spans import Span, SpanKind, SpanStart
 from steward_runtime.telemetry.trace_context import HEADER, parse_traceparent
+from steward_runtime.turn.messages import Caller
 from steward_runtime.turn.state import TaskStatus
 
 CONVERSATION_HEADER = b"steward-conversation"
@@ -58,6 +59,13 @@ class ChatEndpoint:
         parts = self._parts
         key_id, caller = parts.resolve_caller(scope)
         rate = parts.rates.spend(key_id)
+        with parts.bodies.reserve(scope, parts.request_bytes):
+            await self._serve(scope, receive, send, caller, rate)
+
+    async def _serve(
+        self, scope: Scope, receive: Receive, send: Send, caller: Caller, rate: RateView
+    ) -> None:
+        parts = self._parts
         body = await read_body(scope, receive, parts.request_bytes)
         chat = parse_body(ChatBody, body)
         check_model(chat, parts.identity.assistant)

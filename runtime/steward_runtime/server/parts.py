@@ -12,6 +12,7 @@ from steward_api.blueprint import Denial
 from steward_runtime.errors import PolicyMissing
 from steward_runtime.server.admission import Admission, RateLimiter
 from steward_runtime.server.auth import Keys
+from steward_runtime.server.body import BodyBudget
 from steward_runtime.server.ports import Memories, Meter, Turns
 from steward_runtime.telemetry.spans import Tracer
 from steward_runtime.turn.messages import Caller
@@ -43,6 +44,7 @@ class PublicParts:
         memories: memory of subjects.
         rates: rate per key.
         admission: places and queue.
+        bodies: room for request bodies.
         tracer: spans.
         meter: metrics.
         monotonic_seconds: clock of durations.
@@ -59,6 +61,7 @@ class PublicParts:
     memories: Memories
     rates: RateLimiter
     admission: Admission
+    bodies: BodyBudget
     tracer: Tracer
     meter: Meter
     monotonic_seconds: Callable[[], float]

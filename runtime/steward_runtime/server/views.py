@@ -94,10 +94,11 @@ class Views:
         key_id, caller = self._parts.resolve_caller(request.scope)
         self._parts.rates.spend(key_id)
         self._parts.check_leave()
-        content = await read_body(request.scope, request.receive, self._parts.request_bytes)
-        body = parse_memory(content)
-        key = request.headers.get(IDEMPOTENCY_HEADER)
-        record = await self._parts.memories.add(caller, body.segment, body.text, key)
+        bytes_max = self._parts.request_bytes
+        with self._parts.bodies.reserve(request.scope, bytes_max):
+            body = parse_memory(await read_body(request.scope, request.receive, bytes_max))
+            key = request.headers.get(IDEMPOTENCY_HEADER)
+            record = await self._parts.memories.add(caller, body.segment, body.text, key)
         return Response(render_memory(record), 201, media_type=JSON)
 
     async def delete_memory(self, request: Request) -> Response:

@@ -17,6 +17,7 @@ from steward_runtime.limits.rate import Rate
 from steward_runtime.server.admission import Admission, RateLimiter
 from steward_runtime.server.app import build_public_app
 from steward_runtime.server.auth import Keys, build_generated_entry
+from steward_runtime.server.body import BodyBudget
 from steward_runtime.server.health import Readiness
 from steward_runtime.server.parts import Identity, PublicParts
 from steward_runtime.server.serving import Listening, Servers
@@ -32,6 +33,7 @@ class Setting:
     queued: int = 8
     requests_per_minute: int = 60_000
     request_bytes: int = 4_096
+    bodies_bytes: int = 1_048_576
     heartbeat_seconds: float = 10.0
     queue_seconds: float = 10.0
     denial: Denial | None = None
@@ -74,6 +76,7 @@ async def build_doors(folder: Path, setting: Setting) -> AsyncIterator[Doors]:
         memories=memories,
         rates=RateLimiter(Rate(setting.requests_per_minute), monotonic),
         admission=Admission(Places(setting.concurrent, setting.queued), monotonic, metrics),
+        bodies=BodyBudget(setting.bodies_bytes),
         tracer=PlainTracer(lambda size: b"\x07" * size),
         meter=metrics,
         monotonic_seconds=monotonic,

@@ -11,7 +11,7 @@ from steward_serving.documents import (
     build_segment,
     build_tool,
 )
-from steward_serving.files import ConfigFiles
+from steward_serving.files import ConfigFiles, build_operator_token
 from steward_serving.journal import read_journal
 from steward_serving.process import ServedRuntime, serve
 
@@ -22,6 +22,7 @@ __all__ = [
     "build_blueprint",
     "build_memory",
     "build_model",
+    "build_operator_token",
     "build_segment",
     "build_tool",
     "read_journal",

@@ -44,13 +44,18 @@ class ConfigFiles:
         self.write("keys/signing/signingKey", pem)
         (self.root / "credentials").mkdir(parents=True, exist_ok=True)
 
-    def write_trust(self) -> None:
-        """Write the trust document with the operator's test key."""
+    def write_trust(self, *, has_operator: bool = True) -> None:
+        """Write the trust document, with the operator's test key or without."""
         raw = OPERATOR_KEY.public_key().public_bytes_raw()
         key = TrustedKey(
             key_id=hashlib.sha256(raw).hexdigest()[:16], public_key=base64.b64encode(raw).decode()
         )
-        trust = Trust(namespace="test", assistant="helpdesk", uid=UID, operator_keys=(key,))
+        trust = Trust(
+            namespace="test",
+            assistant="helpdesk",
+            uid=UID,
+            operator_keys=(key,) if has_operator else (),
+        )
         self.write("trust/trust.json", _render(trust))
 
     def write_bindings(self, **members: Any) -> None:
@@ -78,3 +83,15 @@ class ConfigFiles:
 
 def _render(document: Any) -> bytes:
     return render_canonical(document.model_dump(mode="json", by_alias=True, exclude_none=True))
+
+
+def build_operator_token(scope: str, now_seconds: int) -> str:
+    """Return a token of the test's operator for one minute."""
+    claims = {"aud": UID, "scope": scope, "iat": now_seconds, "exp": now_seconds + 60}
+    parts = [_encode(json.dumps(each).encode()) for each in ({"alg": "EdDSA"}, claims)]
+    signed = ".".join(parts)
+    return f"{signed}.{_encode(OPERATOR_KEY.sign(signed.encode()))}"
+
+
+def _encode(content: bytes) -> str:
+    return base64.urlsafe_b64encode(content).decode().rstrip("=")

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 from starlette.types import Receive
 
-from steward_runtime.errors import BodyTooLarge
-from steward_runtime.server.body import ClientGone, read_body
+from steward_runtime.errors import BodyTooLarge, Overloaded
+from steward_runtime.server.body import BodyBudget, ClientGone, read_body
 from steward_runtime.server.errors import RequestTimedOut
 
 
@@ -79,3 +79,18 @@ async def test_notices_a_client_that_leaves() -> None:
     receive, _ = _send(b"a", is_cut=True)
     with pytest.raises(ClientGone):
         await read_body(_scope(), receive, 10)
+
+
+def test_gives_room_to_one_body_of_any_size_and_takes_it_back() -> None:
+    """A budget that is smaller than one body serves bodies one by one."""
+    budget = BodyBudget(10)
+    for _ in range(2):
+        with budget.reserve(_scope("50"), 100), pytest.raises(Overloaded):
+            budget.reserve(_scope(), 100).__enter__()
+
+
+def test_takes_no_room_for_a_body_that_is_refused_for_its_size() -> None:
+    """Its sender is told 413, not 503."""
+    budget = BodyBudget(10)
+    with budget.reserve(_scope("10"), 10), budget.reserve(_scope("11"), 10):
+        pass

@@ -324,3 +324,20 @@ async def test_a_missing_policy_denies_new_work_and_shows_what_is_done(tmp_path:
         assert (await doors.client.get("/readyz")).status_code == 200
         response = await doors.client.post(PATH, json=BODY, headers={"Authorization": "Bearer x"})
         assert response.status_code == 401
+
+
+async def test_refuses_bodies_that_do_not_fit_together(tmp_path: Path) -> None:
+    """Many large requests are 503 before they fill the memory; the room comes back."""
+    large = {**BODY, "messages": [{"role": "user", "content": "x" * 3_000}]}
+    async with build_doors(tmp_path, Setting(bodies_bytes=5_000)) as doors:
+        doors.turns.outcome = None
+        first = asyncio.create_task(doors.client.post(PATH, json=large))
+        live = await doors.turns.wait_for(1)
+        refused = await doors.client.post(PATH, json=large)
+        assert (refused.status_code, refused.json()["error"]["code"]) == (503, "Overloaded")
+        small = asyncio.create_task(doors.client.post(PATH, json=BODY))
+        (await doors.turns.wait_for(2)).finish(reply())
+        live.finish(reply())
+        assert {(await first).status_code, (await small).status_code} == {200}
+        doors.turns.outcome = reply()
+        assert (await doors.client.post(PATH, json=large)).status_code == 200
