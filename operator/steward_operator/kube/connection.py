@@ -34,15 +34,17 @@ RELOAD_SECONDS_MIN: Final = 5.0
 class Connection:
     """One authenticated way to one API server; shared by our client and kopf's."""
 
-    def __init__(self, kubeconfig: Path | None) -> None:
+    def __init__(self, kubeconfig: Path | None, reload_seconds: float = RELOAD_SECONDS_MIN) -> None:
         """Load nothing yet.
 
         Args:
             kubeconfig: File to read; None for the service account of the Pod we run in.
+            reload_seconds: Least time between two reloads of credentials.
         """
         SSLProtocol.max_size = TLS_BUFFER_BYTES
         self._kubeconfig = kubeconfig
-        self._loaded_at = -RELOAD_SECONDS_MIN
+        self._reload_seconds = reload_seconds
+        self._loaded_at = -reload_seconds
         self.configuration: Any = Configuration(connection_pool_maxsize=CONNECTIONS_MAX)
         # Without this aiohttp looks for proxies and .netrc in a thread before each request, which
         # costs as much as the rest of it.
@@ -73,8 +75,8 @@ class Connection:
         self._loaded_at = time.monotonic()
 
     async def reload(self) -> None:
-        """Read credentials again, at most once in `RELOAD_SECONDS_MIN`."""
-        if time.monotonic() - self._loaded_at >= RELOAD_SECONDS_MIN:
+        """Read credentials again, at most once in `reload_seconds`."""
+        if time.monotonic() - self._loaded_at >= self._reload_seconds:
             await self.load()
 
     @property
