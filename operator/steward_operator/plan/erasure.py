@@ -66,11 +66,21 @@ def _find_obstacle(world: World) -> str | None:
     """Return why the erasure is not proven, or None if it is, or nothing was ever stored."""
     if world.erasure is not None and world.erasure.is_proven:
         return None
-    if not _has_child(world, "PersistentVolumeClaim"):
+    if not _was_served(world):
         return None
-    if world.erasure is not None:
-        return world.erasure.reason
-    return "NoRuntime" if not _has_child(world, "Deployment") else "NotAsked"
+    if not _has_child(world, "Deployment"):
+        return "NoRuntime"
+    return "NotAsked" if world.erasure is None else world.erasure.reason
+
+
+def _was_served(world: World) -> bool:
+    """Say whether data may ever have been stored.
+
+    A volume that is gone proves nothing: in a terminating namespace it may go first.
+    """
+    kinds = {child.get("kind") for child in world.children}
+    has_status = world.assistant.status.blueprint_digest is not None
+    return has_status or bool(kinds & {"Deployment", "PersistentVolumeClaim"})
 
 
 def _release(world: World, record: Manifest | None) -> Plan:

@@ -31,8 +31,11 @@ class Keeper:
 
     def find_erasure(self, uid: str) -> ReceiptPredicate | None:
         """Return the claim of an erasure that anybody can verify as complete, from the files."""
+        pin = self.archive / "pinned" / uid
+        if not pin.exists():
+            return None
         keys = (
-            (self.archive / "pinned" / uid).read_bytes(),
+            pin.read_bytes(),
             self.key.public_key().public_bytes_raw(),
         )
         for path in sorted((self.archive / uid).glob("*.json")):

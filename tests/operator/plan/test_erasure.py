@@ -127,9 +127,19 @@ def test_without_a_runtime_nobody_is_waited_for(deleted: World) -> None:
     assert record_of(plan)["data"]["reason"] == "NoRuntime"
 
 
-def test_an_assistant_that_never_stored_anything_is_let_go_at_once(deleted: World) -> None:
+@pytest.mark.parametrize("kinds", [("PersistentVolumeClaim", "Deployment"), ("Deployment",)])
+def test_a_volume_that_went_first_proves_nothing(deleted: World, kinds: tuple[str, ...]) -> None:
+    """A terminating namespace loses its objects in any order; the record is made all the same."""
+    plan = plan_assistant(without(deleted, *kinds))
+    assert record_of(plan)["data"]["reason"] == "NoRuntime"
+    assert plan_assistant(without(deleted, "PersistentVolumeClaim")).is_erasing
+
+
+def test_an_assistant_that_was_never_served_is_let_go_at_once(deleted: World) -> None:
     """There is nothing to prove."""
-    plan = plan_assistant(without(deleted, "Deployment", "PersistentVolumeClaim"))
+    fresh = deleted.assistant.model_copy(update={"status": AssistantStatus()})
+    bare = replace(without(deleted, "Deployment", "PersistentVolumeClaim"), assistant=fresh)
+    plan = plan_assistant(bare)
     assert (plan.finalizer, plan.records) == (FinalizerEdit.REMOVE, ())
 
 
