@@ -142,34 +142,36 @@ async def serve(options: Options) -> None:
         if runtimes is not None and options.archive_path is not None:
             archives = Archives(options.archive_path, runtimes)
         engine = build_engine(client, options, loop, Line(runtimes, archives))
-        if archives is not None:
-            pulling = loop.create_task(archives.keep_pulling(engine.served))
-            stack.push_async_callback(_cancel, pulling)
-        await _run(engine, connection, options)
+        await _run(engine, connection, options, archives)
     log().info("stopped")
 
 
-async def _run(engine: Engine, connection: Connection, options: Options) -> None:
+async def _run(
+    engine: Engine, connection: Connection, options: Options, archives: Archives | None
+) -> None:
     """Sync, follow and work until told to stop."""
     loop = asyncio.get_running_loop()
     health = HealthServer(engine, options.health_port, options.metrics_port)
     stop = asyncio.Event()
-    work: asyncio.Task[None] | None = None
+    works: list[asyncio.Task[None]] = []
     try:
         await health.start()
         await _sync(engine)
         log().info("synced", namespace=options.namespace or "*")
-        work = loop.create_task(engine.run())
-        work.add_done_callback(lambda _: stop.set())
+        works.append(loop.create_task(engine.run()))
+        if archives is not None:
+            # Only now is it known whose receipts there are.
+            works.append(loop.create_task(archives.keep_pulling(engine.served)))
+        for work in works:
+            work.add_done_callback(lambda _: stop.set())
         await KopfSource(connection, options.namespace, engine.take_own).run(stop)
-        if work.done():
-            # It never ends by itself: show what ended it.
-            work.result()
+        for work in works:
+            if work.done():
+                # It never ends by itself: show what ended it.
+                work.result()
     finally:
-        if work is not None:
-            work.cancel()
-            with suppress(asyncio.CancelledError):
-                await work
+        for work in works:
+            await _cancel(work)
         engine.queue.close()
         await health.stop()
 
