@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -18,7 +20,9 @@ from steward_lab.kube_client import KubeClient, Manifest
 from steward_lab.kubelet import Kubelet
 from steward_loopback.polling import wait_until
 from steward_operator import names
+from steward_operator.contract.keys import KEY_FILE, SECRET_NAME
 from steward_operator_lab.contract import Keeper, run_keeper
+from steward_operator_lab.operating import OperatorProcess
 from steward_operator_lab.reading import (
     ASSISTANT_KIND,
     find_condition,
@@ -195,3 +199,35 @@ def test_a_missing_policy_denies_chat_until_it_is_back(
     bench.create(build_retention_policy())
     wait_until(lambda: not ask(), "the end of the denial", SECONDS)
     wait_ready(bench.admin, bench.namespace)
+
+
+def test_makes_its_key_once_and_waits_for_the_kubelet_to_show_it(
+    control_plane: ControlPlane, kinds: tuple[str, ...], tmp_path: Path
+) -> None:
+    """With the rights of `rbac.py`: the Secret is POSTed, never read, and its file is used."""
+    del kinds
+    home = control_plane.create_namespace("operator")
+    file = tmp_path / KEY_FILE
+    arguments = ("--key-file", str(file), "--operator-namespace", home)
+    operator = OperatorProcess(control_plane, home, scope=home, arguments=arguments)
+    mark = control_plane.audit.mark()
+
+    def show() -> None:
+        secret = control_plane.admin.wait(
+            "v1/Secret", SECRET_NAME, home, lambda found: bool(found["data"])
+        )
+        file.write_bytes(base64.b64decode(secret["data"][KEY_FILE]))
+
+    with ThreadPoolExecutor(1) as kubelet_of_the_operator:
+        shown = kubelet_of_the_operator.submit(show)
+        operator.start()
+        shown.result()
+    try:
+        operator.restart()
+        secrets = [
+            each.verb for each in operator.requests_since(mark) if each.resource == "secrets"
+        ]
+        assert secrets == ["create"]
+    finally:
+        operator.stop()
+        control_plane.admin.delete("v1/Namespace", home)
