@@ -39,7 +39,8 @@ MESSAGE_BYTES_MAX = 4096
 MESSAGE_PATH = "/dev/termination-log"
 START_ERROR_CODE = 128
 KILLED_CODE = 137
-VISIBLE = tuple(dict.fromkeys((sys.prefix, sys.base_prefix, str(REPOSITORY))))
+# A folder comes before what lies in it: else the inner one's mount point would stand for the outer.
+VISIBLE = tuple(sorted({sys.prefix, sys.base_prefix, str(REPOSITORY)}, key=len))
 
 
 @dataclass(frozen=True, slots=True)
