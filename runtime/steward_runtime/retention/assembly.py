@@ -10,6 +10,7 @@ from pathlib import Path
 from steward_api.blueprint import Blueprint, Trust
 from steward_runtime.clock import Clock, Ids
 from steward_runtime.crypto.keyring import Keyring
+from steward_runtime.retention.ballast import Ballast
 from steward_runtime.retention.proof import Identity
 from steward_runtime.retention.purge import Purge
 from steward_runtime.retention.receipts import ReceiptLog
@@ -76,7 +77,9 @@ def build_purge(parts: PurgeParts) -> tuple[Purge, ReceiptLog]:
             scanner_digest=scanner.digest,
         )
 
-    return Purge(shop, receipts, identify, parts.clock, parts.ids), receipts
+    ballast = Ballast(parts.database.path.parent)
+    purge = Purge(shop, receipts, identify, parts.clock, parts.ids, ballast=ballast)
+    return purge, receipts
 
 
 def resolve_places(data: Path, *, is_local: bool) -> Places:

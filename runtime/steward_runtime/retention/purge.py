@@ -13,7 +13,8 @@ import logging
 import threading
 from collections.abc import Callable, Mapping
 from dataclasses import replace
-from typing import Final, Protocol, TypeAlias
+from functools import partial
+from typing import Final, Protocol, TypeAlias, TypeVar
 
 from steward_api.receipt import (
     AuditAnchor,
@@ -26,8 +27,9 @@ from steward_api.verification import parse_envelope, parse_statement
 from steward_runtime.audit.chain import build_leaf, extend_head
 from steward_runtime.audit.sink import read_head
 from steward_runtime.clock import Clock, Ids
-from steward_runtime.errors import ShuttingDown
+from steward_runtime.errors import ShuttingDown, StorageFull
 from steward_runtime.retention import runs, steps
+from steward_runtime.retention.ballast import Ballast
 from steward_runtime.retention.plan import ClassPlan, PurgePlan
 from steward_runtime.retention.proof import (
     Identity,
@@ -42,6 +44,8 @@ from steward_runtime.retention.steps import Workshop
 from steward_runtime.retention.windows import Windows
 from steward_runtime.storage.connection import Connection
 from steward_runtime.telemetry.names import LogField
+
+T = TypeVar("T")
 
 RUN_PREFIX: Final = "purge"
 HELD_AS_BEFORE: Final = "HeldAsBefore"
@@ -71,6 +75,7 @@ class Purge:
         clock: the time that windows are measured to.
         ids: ids of runs.
         observer: hears of every step.
+        ballast: makes room on a full disk.
     """
 
     def __init__(  # noqa: PLR0917 # one collaborator each, given once in wiring
@@ -81,6 +86,7 @@ class Purge:
         clock: Clock,
         ids: Ids,
         observer: StepObserver | None = None,
+        ballast: Ballast | None = None,
     ) -> None:
         self._shop = shop
         self._receipts = receipts
@@ -88,6 +94,7 @@ class Purge:
         self._clock = clock
         self._ids = ids
         self._observer = observer
+        self._ballast = ballast
         self._lock = threading.Lock()
         self._is_stopping = threading.Event()
 
@@ -109,7 +116,7 @@ class Purge:
                 return unfinished
             return self._insert(connection, trigger)
 
-        return self._shop.database.write_now(start)
+        return self._with_room(lambda: self._shop.database.write_now(start))
 
     def drive(self, run: Run) -> Run:
         """Take a run to its end and return it as it ended.
@@ -139,15 +146,17 @@ class Purge:
         """Drive a run and those that must come after it for `trigger`; return them in order."""
         done = []
         while True:
-            run = self.drive(run)
+            run = self._with_room(partial(self.drive, run))
             if run.outcome is not RunOutcome.ABANDONED:
                 done.append(run)
             if run.trigger is trigger and not self._must_follow(run):
+                self._keep_ballast()
                 return tuple(done)
             run = self.begin(trigger)
 
     def resume(self) -> Run | None:
         """Drive the run that a crash has left, if there is one."""
+        self._keep_ballast()
         self._receipts.write_missing_files()
         run = self._shop.database.read_now(runs.find_unfinished)
         return None if run is None else self.drive(run)
@@ -159,6 +168,20 @@ class Purge:
     def find_next(self, run: Run) -> Run | None:
         """Return the run that took over from, or followed, another one."""
         return self._shop.database.read_now(lambda connection: runs.find_next(connection, run))
+
+    def _with_room(self, work: Callable[[], T]) -> T:
+        """Do something; on a full disk drop the ballast, cut the log, and do it once more."""
+        try:
+            return work()
+        except StorageFull:
+            if self._ballast is None or not self._ballast.drop():
+                raise
+            steps.checkpoint(self._shop.database)
+            return work()
+
+    def _keep_ballast(self) -> None:
+        if self._ballast is not None:
+            self._ballast.keep()
 
     def _insert(self, connection: Connection, trigger: Trigger) -> Run:
         run = Run(self._ids.new_id(RUN_PREFIX), trigger, Step.STARTED, self._clock.now_ms())

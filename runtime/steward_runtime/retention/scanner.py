@@ -13,6 +13,7 @@ from typing import Any, Final, Protocol
 
 from steward_api.receipt import Place
 from steward_runtime.retention import scan
+from steward_runtime.retention.ballast import BALLAST_FILE
 from steward_runtime.retention.errors import ScanFailed
 from steward_runtime.retention.needles import Needle
 from steward_runtime.retention.state import Search
@@ -61,11 +62,12 @@ class Places:
         """
         database = self.data / DATABASE_FILE
         files = [f"{database}{suffix}" for suffix in ("", "-wal", "-shm")]
+        elsewhere = [*files, str(self.data / BALLAST_FILE)]  # the ballast is zeros
         return [
             (Place.DATABASE, [files[0]], []),
             (Place.WRITE_AHEAD_LOG, [files[1]], []),
             (Place.SHARED_MEMORY, [files[2]], []),
-            (Place.DATA_FOLDER, [str(self.data)], files),
+            (Place.DATA_FOLDER, [str(self.data)], elsewhere),
             (Place.TEMPORARY_FILES, [str(path) for path in self.temporary], []),
             (Place.LOGS, [str(path) for path in self.logs], []),
         ]

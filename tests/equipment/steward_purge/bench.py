@@ -33,6 +33,7 @@ from steward_purge.seeding import (
 from steward_runtime.clock import Clock, ManualClock, RandomIds
 from steward_runtime.crypto.keyring import Keyring
 from steward_runtime.memory.scope import ScopeCache
+from steward_runtime.retention.ballast import Ballast
 from steward_runtime.retention.proof import Identity
 from steward_runtime.retention.purge import Purge, StepObserver
 from steward_runtime.retention.receipts import ReceiptLog
@@ -87,6 +88,7 @@ class PurgeBench:
         logs: where logs lie.
         temporary: where temporary files lie.
         rows_max: rows that one run deletes at most.
+        ballast: makes room on a full disk.
     """
 
     directory: Path
@@ -100,6 +102,7 @@ class PurgeBench:
     logs: tuple[Path, ...] = ()
     temporary: tuple[Path, ...] = ()
     rows_max: int = 5_000
+    ballast: Ballast | None = None
 
     def build(self) -> Purge:
         """Return a purge as the wiring makes it."""
@@ -115,7 +118,15 @@ class PurgeBench:
         identity = Identity(
             "default", "helpdesk", "uid-1", DIGEST, signing_key.key_id, shop.scanner.digest
         )
-        return Purge(shop, self.receipts, lambda: identity, self.clock, RandomIds(), self.observer)
+        return Purge(
+            shop,
+            self.receipts,
+            lambda: identity,
+            self.clock,
+            RandomIds(),
+            self.observer,
+            self.ballast,
+        )
 
     @property
     def receipts(self) -> ReceiptLog:
