@@ -103,8 +103,14 @@ class ChildCache:
         return record is not None and bool(record.verified)
 
     def forget(self, manifest: Manifest, resource: Resource) -> Concern | None:
-        """Drop a child that is gone; return whom that concerns, if anybody."""
-        return self.drop(key_of_child(manifest, resource))
+        """Drop a child that is gone; return whom that concerns, if anybody.
+
+        One that has been made again meanwhile stays.
+        """
+        key = key_of_child(manifest, resource)
+        known = self._records.get(key)
+        uid = manifest["metadata"].get("uid")
+        return None if known is not None and known.uid != uid else self.drop(key)
 
     def drop(self, key: ChildKey) -> Concern | None:
         """Drop a child by key; return whom that concerns, if anybody."""

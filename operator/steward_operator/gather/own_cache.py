@@ -82,11 +82,16 @@ class OwnCache:
         )
         return (subject,) if is_same_spec else (subject, *self.dependents_of(subject))
 
-    def forget(self, subject: Subject) -> tuple[Subject, ...]:
-        """Drop a deleted object; return whom that concerns, itself first."""
-        known = self._entries.pop(subject, None)
-        if known is None:
+    def forget(self, subject: Subject, uid: str = "") -> tuple[Subject, ...]:
+        """Drop a deleted object; return whom that concerns, itself first.
+
+        With `uid` only that object is dropped: kopf may tell of the end of one object after the
+        beginning of the next that has its name.
+        """
+        known = self._entries.get(subject)
+        if known is None or (uid and known.uid != uid):
             return ()
+        del self._entries[subject]
         concerned = (subject, *self.dependents_of(subject))
         self._link(subject, known, None)
         return concerned

@@ -17,6 +17,8 @@ from steward_operator.kube.resources import SECRETS
 from steward_operator.objects import Manifest
 
 JITTER: Final = 0.2
+RETRY_SECONDS: Final = 30.0
+"""After a probe that the API server did not answer; what is unknown holds back the Pod."""
 
 
 class SecretProbes:
@@ -75,8 +77,11 @@ class SecretProbes:
             answers = await asyncio.gather(*(self._ask(assistant, name) for name in asked))
             found = {n: a for n, a in zip(asked, answers, strict=True) if a is not None}
             known = {**known, **found}
-            if is_due:
-                self._due_at[assistant] = self._next_due()
+            if is_due or None in answers:
+                is_complete = None not in answers
+                self._due_at[assistant] = (
+                    self._next_due() if is_complete else self._clock() + RETRY_SECONDS
+                )
         kept = {name: known[name] for name in wanted if name in known}
         self._present[assistant] = kept
         return dict(kept)

@@ -9,7 +9,13 @@ from typing import Final
 
 from steward_api.v1alpha1 import Assistant
 from steward_operator.apply.status import QUIET_SECONDS
-from steward_operator.errors import AbsentError, ApiError, ConfigurationError, OperatorError
+from steward_operator.errors import (
+    AbsentError,
+    ApiError,
+    ConfigurationError,
+    ForbiddenError,
+    OperatorError,
+)
 from steward_operator.gather.child_cache import Concern
 from steward_operator.gather.mount_failures import SELECTION as MOUNT_FAILURES
 from steward_operator.gather.own_cache import ASSISTANT, subject_of
@@ -107,7 +113,7 @@ class Engine:
             for follower in self._followers:
                 await follower.sync()
         except ApiError as error:
-            if error.retryable:
+            if error.retryable and not isinstance(error, ForbiddenError):
                 raise
             raise ConfigurationError(f"{error}; install the CRDs and the RBAC first") from error
         self.is_synced = True
@@ -116,7 +122,8 @@ class Engine:
     def take_own(self, event: str | None, manifest: Manifest) -> None:
         """Take in an event of one of our own kinds; `event` is None for an item of a list."""
         if event == "DELETED":
-            concerned = self._stores.own.forget(subject_of(manifest))
+            uid = str(manifest["metadata"].get("uid", ""))
+            concerned = self._stores.own.forget(subject_of(manifest), uid)
         else:
             concerned = self._stores.own.observe(manifest)
             if event is None:

@@ -17,6 +17,8 @@ from steward_operator.telemetry import FAULTS, log
 
 RETRY_SECONDS_MAX: Final = 30.0
 """A watch that fails comes back at least this often: blindness is worse than a request."""
+REST_SECONDS: Final = 0.1
+"""Between two watches, so that a server that ends each at once is not stormed."""
 FULL_PAGE_SIZE: Final = 25
 """Whole Deployments are some 50 KB each while they are parsed; the peak stays in the process."""
 
@@ -83,6 +85,7 @@ class Follower:
                     await self._list(self._selection, is_first=False)
                 await self._watch(clock)
                 failures = 0
+                await asyncio.sleep(REST_SECONDS)
             except ExpiredError:
                 self._version = ""
             except ApiError as error:

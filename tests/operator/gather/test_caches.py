@@ -109,6 +109,19 @@ def test_what_cannot_be_read_is_broken_and_refers_to_nothing() -> None:
     assert cache.targets_of(HELPER) == ()
 
 
+def test_the_end_of_one_object_is_not_the_end_of_the_next() -> None:
+    """Both may have one name, and be told of in either order."""
+    cache = OwnCache()
+    cache.observe(seen(build_assistant(), 1, uid="old"))
+    cache.observe(seen(build_assistant(), 9, uid="new"))
+    assert cache.forget(HELPER, "old") == ()
+    assert cache.forget(HELPER, "new") == (HELPER,)
+    children = ChildCache()
+    children.note_written(build_child(9, uid="new"), SERVICES, "wish")
+    assert children.forget(build_child(5, uid="old"), SERVICES) is None
+    assert children.get(key_of_child(build_child(), SERVICES))
+
+
 names = st.sampled_from(["a", "b", "c"])
 steps = st.lists(st.tuples(names, st.sets(names), st.booleans()), max_size=25)
 
