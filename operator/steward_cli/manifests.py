@@ -1,8 +1,8 @@
 """Reads a folder of manifests and keeps file and line of every field.
 
 Shared by `render`, `validate` and `up`. Files are `*.yaml`, `*.yml` and `*.json` of the folder
-itself, in the order of their names; `expect.yaml` and `local.yaml` belong to the example and are
-no manifests. Documents of foreign kinds are passed over, as `kubectl` would take them.
+itself, in the order of their names; `expect.yaml`, `local.yaml` and `kustomization.yaml` speak of
+the folder and are no manifests. Documents of foreign kinds are passed over, as `kubectl` would take them.
 
 YAML is read as Kubernetes reads it: plain JSON values, no timestamps, and a key that appears
 twice is a fault. What cannot be read is reported with its place; nothing is raised for content.
@@ -24,7 +24,7 @@ from steward_operator.objects import Manifest
 from steward_operator.plan.parsing import KIND_BY_NAME, OwnObject
 
 SUFFIXES: Final = frozenset({".json", ".yaml", ".yml"})
-NOT_MANIFESTS: Final = frozenset({"expect.yaml", "local.yaml"})
+NOT_MANIFESTS: Final = frozenset({"expect.yaml", "kustomization.yaml", "local.yaml"})
 FILE_BYTES_MAX: Final = 4 * 1024 * 1024
 """Room for a few hundred manifests; the API server takes 3 MiB per request."""
 

@@ -60,6 +60,7 @@ def test_reads_several_documents_and_json(tmp_path: Path) -> None:
 
 def test_passes_over_foreign_kinds_and_files_of_the_example(tmp_path: Path) -> None:
     """A Namespace is no business of ours, and `expect.yaml` is no manifest."""
+    (tmp_path / "kustomization.yaml").write_text("resources: []\n")
     (tmp_path / "expect.yaml").write_text("steps: []\n")
     (tmp_path / "local.yaml").write_text("services: []\n")
     (tmp_path / "README.md").write_text("# Hello\n")
