@@ -2,7 +2,8 @@
 
 Shared by `render`, `validate` and `up`. Files are `*.yaml`, `*.yml` and `*.json` of the folder
 itself, in the order of their names; `expect.yaml`, `local.yaml` and `kustomization.yaml` speak of
-the folder and are no manifests. Documents of foreign kinds are passed over, as `kubectl` would take them.
+the folder and are no manifests. Documents of foreign kinds are passed over, as `kubectl` would
+take them.
 
 YAML is read as Kubernetes reads it: plain JSON values, no timestamps, and a key that appears
 twice is a fault. What cannot be read is reported with its place; nothing is raised for content.
