@@ -10,7 +10,6 @@ from __future__ import annotations
 import json
 import os
 import signal
-import time
 from typing import Any
 
 import httpx
@@ -22,8 +21,8 @@ from steward_api.meta import API_VERSION
 from steward_api.verification import Verdict
 from steward_cli.render import render_directory
 from steward_cluster_chain.administration import Administration
-from steward_cluster_chain.chain import Asked, Chain, find_end, find_process
-from steward_cluster_chain.declared import WINDOW_SECONDS
+from steward_cluster_chain.chain import Asked, Chain, find_end, find_process, wait_until_aged
+from steward_lab.kube_client import Manifest
 from steward_lab.kubelet import Kubelet
 from steward_loopback.polling import wait_until
 from steward_model_server import Call, Hang, ModelServer, Say
@@ -55,11 +54,9 @@ def system_text(received: Received) -> str:
     return str(next(each["content"] for each in messages if each["role"] == "system"))
 
 
-def wait_until_aged(since: float) -> None:
-    """Wait until a window has passed since then."""
-    wait_until(
-        lambda: time.monotonic() - since > WINDOW_SECONDS + 1, "the window", WINDOW_SECONDS + 10
-    )
+def count_restarts(pod: Manifest) -> int:
+    """Return how often the one container of a Pod was started again."""
+    return int(pod["status"]["containerStatuses"][0]["restartCount"])
 
 
 def list_archived(keeper: Keeper, uid: str) -> set[str]:
@@ -71,16 +68,6 @@ def administration(chain: Chain, keeper: Keeper) -> Administration:
     """Return the administration port of an assistant, opened with the operator's key."""
     url = chain.find_endpoint(is_admin=True).url
     return Administration(url, chain.read()["metadata"]["uid"], keeper.key)
-
-
-def find_conversation(chain: Chain, asked: Asked, subject: str = "walter") -> int:
-    """Return the status with which a conversation of a subject is answered."""
-    answer = httpx.get(
-        f"{chain.find_endpoint().url}/v1/conversations/{asked.conversation}",
-        headers={"Authorization": f"Bearer {chain.read_key()}", "Steward-Subject": subject},
-        trust_env=False,
-    )
-    return answer.status_code
 
 
 def test_serves_the_blueprint_that_render_shows(
@@ -155,8 +142,8 @@ def test_hides_conversations_from_another_assistant(
     """What one assistant holds the other one does not have, for the same subject."""
     model.play([Say("Noted.")])
     asked = desk.ask("Keep this.", "nora")
-    assert find_conversation(desk, asked, "nora") == 200
-    assert find_conversation(neighbour[0], asked, "nora") == 404
+    assert desk.find_conversation(asked, "nora") == 200
+    assert neighbour[0].find_conversation(asked, "nora") == 404
 
 
 def test_names_the_secret_that_a_pod_waits_for(neighbour: tuple[Chain, str]) -> None:
@@ -182,7 +169,7 @@ def test_takes_a_rotated_credential_without_a_restart(
     wait_until(sees_new_token, "the new token", SECONDS)
     after = desk.find_pod()
     assert after["metadata"]["uid"] == before["metadata"]["uid"]
-    assert after["status"]["containerStatuses"][0]["restartCount"] == 0
+    assert count_restarts(after) == count_restarts(before)
 
 
 def call_tool_once_per_turn(chain: Chain) -> Any:
@@ -264,6 +251,7 @@ def test_finishes_a_turn_whose_process_was_killed(
     be fetched; the tool that had answered is not called again.
     """
     asked, called = len(model.received), len(tools.called)
+    restarts = count_restarts(desk.find_pod())
     model.play([Call(((desk.declared.tool, {"id": "T-1"}),)), Hang(), Say("It was open.")])
     with (
         desk.open_client() as client,
@@ -286,21 +274,18 @@ def test_finishes_a_turn_whose_process_was_killed(
     outcome = wait_until(find_outcome, "the outcome", SECONDS)
     assert outcome["completion"]["choices"][0]["message"]["content"] == "It was open."
     assert len(tools.called) == called + 1
-    assert desk.find_pod()["status"]["containerStatuses"][0]["restartCount"] == 1
+    assert count_restarts(desk.find_pod()) == restarts + 1
 
 
 def test_purges_by_the_cron_job_of_a_running_assistant(
-    desk: Chain, aged: tuple[Asked, float], keeper: Keeper
+    desk: Chain, aged: tuple[Asked, float], purged: Manifest, keeper: Keeper
 ) -> None:
     """The Job asks the Service of the admin port and waits: the conversation is gone, a receipt
     that verifies says so, and memory within its window is still there.
     """
-    asked, since = aged
-    assert find_conversation(desk, asked) == 200
-    wait_until_aged(since)
-    job = desk.run_purge()
-    assert find_end(job) == "Complete", desk.read_purge_logs()
-    assert find_conversation(desk, asked) == 404
+    asked, _ = aged
+    assert find_end(purged) == "Complete", desk.read_purge_logs()
+    assert desk.find_conversation(asked, "walter") == 404
     receipt = administration(desk, keeper).verify_receipts()[-1]
     assert receipt.verdict in {Verdict.UNCOSIGNED, Verdict.COMPLETE}
     assert receipt.statement.predicate.assistant_uid == desk.read()["metadata"]["uid"]
@@ -313,7 +298,6 @@ def test_purges_while_it_is_suspended(
     the conversation whose window had passed.
     """
     chain, (asked, since) = neighbour[0], aged_neighbour
-    assert find_conversation(chain, asked) == 200
     url = f"{chain.find_endpoint().url}/readyz"
     chain.edit(ASSISTANT_KIND, {"spec": {"suspend": True}})
     chain.wait_condition("Ready", "False", "Suspended")
@@ -326,16 +310,17 @@ def test_purges_while_it_is_suspended(
     assert find_end(job) == "Complete", chain.read_purge_logs()
     chain.edit(ASSISTANT_KIND, {"spec": {"suspend": False}})
     chain.wait_ready()
-    assert find_conversation(chain, asked) == 404
+    assert chain.find_conversation(asked, "walter") == 404
     wait_until(lambda: "--server" in purge_arguments(chain), "the client again", SECONDS)
 
 
 def test_takes_up_what_a_deleted_assistant_has_left(
-    desk: Chain, model: ModelServer, keeper: Keeper
+    desk: Chain, purged: Manifest, model: ModelServer, keeper: Keeper
 ) -> None:
     """Retain keeps volume and keys: a new Assistant of the name remembers, and the archive goes on
     with its receipts.
     """
+    assert find_end(purged) == "Complete"
     model.play([Say("Noted."), Say("In the cellar.")])
     desk.ask("The red lantern is in the cellar.", "ivy")
     old = desk.read()["metadata"]["uid"]
@@ -356,13 +341,13 @@ def test_takes_up_what_a_deleted_assistant_has_left(
 
 
 def test_shows_nothing_of_what_was_said_in_any_log(
-    desk: Chain, neighbour: tuple[Chain, str], home: str, kubelet: Kubelet, keeper: Keeper
+    desk: Chain, purged: Manifest, home: str, kubelet: Kubelet, keeper: Keeper
 ) -> None:
     """Neither the runtimes' logs nor the operator's hold messages, tool results or tokens."""
     said = ("crimson", "vermilion", "bicycle", "lantern", "T-1", "-token-", desk.read_key())
     paths = sorted((kubelet.directory / "logs" / home).rglob("*.log"))
     assert {path.name for path in paths} >= {"runtime.log", "purge.log"}
-    assert neighbour[0].namespace == home
+    assert find_end(purged) == "Complete"
     texts = [path.read_text(encoding="utf-8") for path in paths] + [keeper.process.read_log()]
     assert not [word for word in said for text in texts if word in text]
 

@@ -4,14 +4,21 @@ from __future__ import annotations
 
 import base64
 import datetime
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+import httpx
 import openai
 
-from steward_cluster_chain.declared import PURGE_MINUTES, Declared, build_credential
+from steward_cluster_chain.declared import (
+    PURGE_MINUTES,
+    WINDOW_SECONDS,
+    Declared,
+    build_credential,
+)
 from steward_lab.kube_client import KubeClient, Manifest
 from steward_lab.kubelet import Kubelet
 from steward_lab.kubelet.kubelet import Endpoint
@@ -108,6 +115,15 @@ class Chain:
         said = answer.parse().choices[0].message.content or ""
         return Asked(said, answer.headers["steward-conversation"], answer.headers["steward-task"])
 
+    def find_conversation(self, asked: Asked, subject: str) -> int:
+        """Return the HTTP status with which a conversation of a subject is answered."""
+        answer = httpx.get(
+            f"{self.find_endpoint().url}/v1/conversations/{asked.conversation}",
+            headers={"Authorization": f"Bearer {self.read_key()}", "Steward-Subject": subject},
+            trust_env=False,
+        )
+        return answer.status_code
+
     def run_purge(self) -> Manifest:
         """Make the CronJob's run overdue, and return the Job when it has ended."""
         cron = names.purge_cron_job_name(self.name)
@@ -169,3 +185,10 @@ def find_process(address: str) -> int:
 def _is_owned_by(manifest: Manifest, owner: str) -> bool:
     owners = manifest["metadata"].get("ownerReferences") or ()
     return any(each["name"] == owner for each in owners)
+
+
+def wait_until_aged(since: float) -> None:
+    """Wait until a window has passed since then (monotonic seconds)."""
+    wait_until(
+        lambda: time.monotonic() - since > WINDOW_SECONDS + 1, "the window", WINDOW_SECONDS + 10
+    )

@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
-from steward_cluster_chain.chain import Asked, Chain
+from steward_cluster_chain.chain import Asked, Chain, wait_until_aged
 from steward_cluster_chain.declared import Declared
 from steward_lab.control_plane import ControlPlane
-from steward_lab.kube_client import KubeClient
+from steward_lab.kube_client import KubeClient, Manifest
 from steward_lab.kubelet import Kubelet, Outcome, Rule
 from steward_model_server import ModelServer, Say
 from steward_operator_lab.contract import Keeper, run_keeper
@@ -83,7 +83,14 @@ def desk(build: Any, keeper: Keeper) -> Chain:
 def aged(desk: Chain, model: ModelServer) -> tuple[Asked, float]:
     """A conversation that nobody goes on with, and when it had ended (monotonic seconds)."""
     model.play([Say("The crimson archive is closed.")])
-    return desk.ask("Is the vermilion hall open?", "walter"), time.monotonic()
+    return ask_and_leave(desk, "Is the vermilion hall open?"), time.monotonic()
+
+
+@pytest.fixture(scope="module")
+def purged(desk: Chain, aged: tuple[Asked, float]) -> Manifest:
+    """The purge Job that ran when the conversation's window had passed."""
+    wait_until_aged(aged[1])
+    return desk.run_purge()
 
 
 @pytest.fixture(scope="module")
@@ -103,4 +110,11 @@ def neighbour(build: Any, desk: Chain) -> tuple[Chain, str]:
 def aged_neighbour(neighbour: tuple[Chain, str], model: ModelServer) -> tuple[Asked, float]:
     """A conversation of the second assistant."""
     model.play([Say("The harbour is calm.")])
-    return neighbour[0].ask("Is the harbour calm?", "walter"), time.monotonic()
+    return ask_and_leave(neighbour[0], "Is the harbour calm?"), time.monotonic()
+
+
+def ask_and_leave(chain: Chain, text: str) -> Asked:
+    """Ask once; the conversation is there to be looked at."""
+    asked = chain.ask(text, "walter")
+    assert chain.find_conversation(asked, "walter") == 200
+    return asked
