@@ -10,6 +10,7 @@
         ├── ExpiredError        410: list again before watching on
         ├── ForbiddenError      403: a right, a quota or an admission rule says no
         ├── RejectedError       400, 413, 415, 422 and 500 for a field that no schema knows
+        ├── LeaseLostError     none: this replica does not lead, so the request was not sent
         └── UnavailableError    401, 408, 429, 5xx, a cut connection, a deadline
 
 `retryable` is decided here, where the fault is made: true means that the same request may succeed
@@ -130,4 +131,11 @@ class UnavailableError(ApiError):
     """The server could not answer now (401, 408, 429, 5xx, no connection, deadline)."""
 
     reason = "Unavailable"
+    retryable = True
+
+
+class LeaseLostError(ApiError):
+    """This replica does not lead, so it writes nothing and should end."""
+
+    reason = "LeaseLost"
     retryable = True

@@ -17,6 +17,7 @@ class Vitals(Protocol):
     """What the engine tells about itself."""
 
     is_synced: bool
+    is_standing_by: bool
 
     def oldest_pass_seconds(self) -> float:
         """Return how long the longest running pass has run."""
@@ -58,7 +59,7 @@ class HealthServer:
         return web.Response(text=text, status=200 if is_alive else 503)
 
     async def _ready(self, _: web.Request) -> web.Response:
-        is_ready = self._vitals.is_synced
+        is_ready = self._vitals.is_synced or self._vitals.is_standing_by
         text = "ok" if is_ready else "the first lists are not complete"
         return web.Response(text=text, status=200 if is_ready else 503)
 

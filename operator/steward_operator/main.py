@@ -6,9 +6,10 @@ import argparse
 import asyncio
 import os
 import secrets
+import socket
 import sys
 from collections.abc import Sequence
-from contextlib import AsyncExitStack, suppress
+from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -38,8 +39,10 @@ from steward_operator.kube.connection import Connection
 from steward_operator.kube.throttle import Throttle
 from steward_operator.kube.transport import Transport
 from steward_operator.names import ENTROPY_LENGTH, FIELD_MANAGER
+from steward_operator.pump.electing import Leadership
 from steward_operator.pump.engine import Engine
 from steward_operator.pump.kopf_source import KopfSource
+from steward_operator.pump.lease import Election
 from steward_operator.pump.ledger import Ledgers
 from steward_operator.pump.passes import Passes
 from steward_operator.settings import OperatorSettings
@@ -58,6 +61,7 @@ class Options:
     health_port: int
     metrics_port: int
     log_level: str
+    is_elected: bool
     key_path: Path | None
     archive_path: Path | None
     settings: OperatorSettings
@@ -90,6 +94,11 @@ def parse_options(arguments: Sequence[str]) -> Options:
         help="namespace of the operator itself; default: POD_NAMESPACE",
     )
     parser.add_argument(
+        "--leader-elect",
+        action="store_true",
+        help="write only while holding the Lease, for more than one replica",
+    )
+    parser.add_argument(
         "--key-file",
         type=Path,
         help="file or folder of the operator's Ed25519 key; made as a Secret where it is absent; "
@@ -112,6 +121,7 @@ def parse_options(arguments: Sequence[str]) -> Options:
         health_port=given.health_port,
         metrics_port=given.metrics_port,
         log_level=given.log_level,
+        is_elected=given.leader_elect,
         key_path=given.key_file,
         archive_path=given.archive_dir,
         settings=OperatorSettings(
@@ -131,49 +141,80 @@ async def serve(options: Options) -> None:
     connection = Connection(options.kubeconfig)
     await connection.load()
     loop = asyncio.get_running_loop()
-    client = KubeClient(Transport(connection, Throttle(loop.time)), FIELD_MANAGER)
+    leadership = build_leadership(connection, options, loop) if options.is_elected else None
+    may_write = leadership.is_leader if leadership else _always
+    client = KubeClient(Transport(connection, Throttle(loop.time), may_write), FIELD_MANAGER)
     async with AsyncExitStack() as stack:
         stack.push_async_callback(connection.close)
         runtimes = None
         if options.key_path is not None:
-            opening = open_runtimes(options.key_path, client, options.settings.operator_namespace)
+            # Every replica may make the key; the first one wins, and all wait for the file.
+            free = KubeClient(Transport(connection, Throttle(loop.time)), FIELD_MANAGER)
+            opening = open_runtimes(options.key_path, free, options.settings.operator_namespace)
             runtimes = await stack.enter_async_context(opening)
         archives = None
         if runtimes is not None and options.archive_path is not None:
             archives = Archives(options.archive_path, runtimes)
         engine = build_engine(client, options, loop, Line(runtimes, archives))
-        await _run(engine, connection, options, archives)
+        health = HealthServer(engine, options.health_port, options.metrics_port)
+        stack.push_async_callback(health.stop)
+        await health.start()
+        if leadership is not None:
+            engine.is_standing_by = True
+            await leadership.acquire()
+            engine.is_standing_by = False
+            stack.push_async_callback(leadership.release)
+        source = KopfSource(connection, options.namespace, engine.take_own)
+        await _run(engine, source, archives, leadership)
     log().info("stopped")
 
 
 async def _run(
-    engine: Engine, connection: Connection, options: Options, archives: Archives | None
+    engine: Engine,
+    source: KopfSource,
+    archives: Archives | None,
+    leadership: Leadership | None,
 ) -> None:
     """Sync, follow and work until told to stop."""
     loop = asyncio.get_running_loop()
-    health = HealthServer(engine, options.health_port, options.metrics_port)
     stop = asyncio.Event()
     works: list[asyncio.Task[None]] = []
     try:
-        await health.start()
+        if leadership is not None:
+            works.append(loop.create_task(leadership.hold()))
         await _sync(engine)
-        log().info("synced", namespace=options.namespace or "*")
+        log().info("synced")
         works.append(loop.create_task(engine.run()))
         if archives is not None:
             # Only now is it known whose receipts there are.
             works.append(loop.create_task(archives.keep_pulling(engine.served)))
         for work in works:
             work.add_done_callback(lambda _: stop.set())
-        await KopfSource(connection, options.namespace, engine.take_own).run(stop)
+        await source.run(stop)
         for work in works:
             if work.done():
                 # It never ends by itself: show what ended it.
                 work.result()
     finally:
         for work in works:
-            await _cancel(work)
+            work.cancel()
+        await asyncio.gather(*works, return_exceptions=True)
         engine.queue.close()
-        await health.stop()
+
+
+def build_leadership(
+    connection: Connection, options: Options, loop: asyncio.AbstractEventLoop
+) -> Leadership:
+    """Take part in the election; its own requests wait for nobody and are never gated."""
+    client = KubeClient(Transport(connection, Throttle(loop.time)), FIELD_MANAGER)
+    identity = f"{socket.gethostname()}-{secrets.token_hex(4)}"
+    return Leadership(
+        client,
+        Election(identity),
+        options.settings.operator_namespace,
+        now=_now,
+        clock=loop.time,
+    )
 
 
 def build_engine(
@@ -239,12 +280,6 @@ def build_engine(
     return engine
 
 
-async def _cancel(task: asyncio.Task[None]) -> None:
-    task.cancel()
-    with suppress(asyncio.CancelledError):
-        await task
-
-
 async def _sync(engine: Engine) -> None:
     """Make the first lists, with patience for a server that is just starting."""
     for attempt in range(1, SYNC_ATTEMPTS + 1):
@@ -261,6 +296,10 @@ async def _sync(engine: Engine) -> None:
 
 def _now() -> datetime:
     return datetime.now(UTC)  # noqa: TID251 - the one wall clock of the operator
+
+
+def _always() -> bool:
+    return True
 
 
 def _draw() -> float:

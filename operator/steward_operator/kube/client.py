@@ -155,6 +155,24 @@ class KubeClient:
             )
         )
 
+    async def replace(self, resource: Resource, manifest: Manifest) -> Manifest:
+        """Replace a whole object by its resourceVersion, and return its metadata.
+
+        Raises:
+            OutdatedError: if it has changed since it was read.
+        """
+        namespace, name = _place(manifest)
+        return await self._transport.call(
+            Request(
+                _attempt("replace", resource, namespace, name),
+                "PUT",
+                resource.path(namespace, name),
+                body=manifest,
+                parameters=self._writer(),
+                accept=METADATA,
+            )
+        )
+
     async def apply(
         self, resource: Resource, manifest: Manifest, *, uid: str, resource_version: str
     ) -> Manifest:

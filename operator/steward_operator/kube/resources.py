@@ -67,6 +67,7 @@ REPLICA_SETS: Final = Resource("apps", "v1", "replicasets", "ReplicaSet")
 CRON_JOBS: Final = Resource("batch", "v1", "cronjobs", "CronJob")
 JOBS: Final = Resource("batch", "v1", "jobs", "Job")
 NETWORK_POLICIES: Final = Resource("networking.k8s.io", "v1", "networkpolicies", "NetworkPolicy")
+LEASES: Final = Resource("coordination.k8s.io", "v1", "leases", "Lease")
 NEW_EVENTS: Final = Resource("events.k8s.io", "v1", "events", "Event")
 
 CHILDREN: Final = (

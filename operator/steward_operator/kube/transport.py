@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncGenerator, AsyncIterator, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from http import HTTPStatus
@@ -11,7 +11,7 @@ from typing import Final, cast
 
 from aiohttp import ClientError, ClientResponse, ClientTimeout
 
-from steward_operator.errors import ApiError, UnavailableError
+from steward_operator.errors import ApiError, LeaseLostError, UnavailableError
 from steward_operator.kube.connection import Connection
 from steward_operator.kube.faults import parse_fault
 from steward_operator.kube.throttle import Throttle
@@ -40,10 +40,22 @@ class Request:
 class Transport:
     """Sends requests over the untyped path of the official package, within the throttle."""
 
-    def __init__(self, connection: Connection, throttle: Throttle) -> None:
-        """Use `connection`; every request but a stream waits for its turn at `throttle`."""
+    def __init__(
+        self,
+        connection: Connection,
+        throttle: Throttle,
+        may_write: Callable[[], bool] = lambda: True,
+    ) -> None:
+        """Join connection and throttle.
+
+        Args:
+            connection: Server and credentials.
+            throttle: Where every request but a stream waits for its turn.
+            may_write: Asked at the last moment before anything but a GET is sent.
+        """
         self._connection = connection
         self._throttle = throttle
+        self._may_write = may_write
 
     async def call(self, request: Request) -> Manifest:
         """Send one request when it is its turn, and return the parsed answer.
@@ -51,11 +63,14 @@ class Transport:
         Raises:
             ApiError: for every answer from 400 up, and for none.
         """
-        async with self._throttle.turn(), self._send(request) as response:
-            try:
-                return cast("Manifest", json.loads(await response.read()))
-            except (ClientError, TimeoutError, ValueError) as error:
-                raise _cut(request.attempt, error) from error
+        async with self._throttle.turn():
+            if request.method != "GET" and not self._may_write():
+                raise LeaseLostError(request.attempt, "this replica does not lead")
+            async with self._send(request) as response:
+                try:
+                    return cast("Manifest", json.loads(await response.read()))
+                except (ClientError, TimeoutError, ValueError) as error:
+                    raise _cut(request.attempt, error) from error
 
     async def stream(self, request: Request) -> AsyncGenerator[Manifest]:
         """Send one request at once, and yield the parsed lines of its answer as they come.

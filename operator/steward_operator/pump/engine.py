@@ -79,6 +79,8 @@ class Engine:
         self._draw = draw
         self.queue = KeyedQueue()
         self.is_synced = False
+        self.is_standing_by = False
+        """True while another replica leads."""
         self._relist = asyncio.Event()
         self._started: dict[Subject, float] = {}
         children = Selection(namespace, labels=SELECTOR_OF_CHILDREN, metadata_only=True)
