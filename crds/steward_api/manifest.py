@@ -69,10 +69,10 @@ def build_manifest(kind: type[Kind]) -> dict[str, Any]:
     }
 
 
-def render_yaml(document: Mapping[str, Any]) -> str:
+def render_yaml(document: Mapping[str, Any], width: int = _LINE_WIDTH) -> str:
     """Return `document` as YAML without anchors, in the order of its keys."""
     return yaml.dump(
-        document, Dumper=_PlainDumper, sort_keys=False, allow_unicode=True, width=_LINE_WIDTH
+        document, Dumper=_PlainDumper, sort_keys=False, allow_unicode=True, width=width
     )
 
 

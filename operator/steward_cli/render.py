@@ -11,10 +11,9 @@ import json
 import sys
 from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
-import yaml
-
+from steward_api.manifest import render_yaml
 from steward_api.meta import GROUP, Condition, ConditionStatus
 from steward_api.reasons import ConditionType
 from steward_cli.errors import ExitCode, InputError
@@ -26,15 +25,6 @@ from steward_operator.plan.world import GeneratedSecret, Plan, World
 
 GENERATED_KEYS: Final = f"{GROUP}/generated-keys"
 """Annotation of a rendered Secret: the keys whose content is made in the cluster."""
-
-
-class _Dumper(yaml.SafeDumper):
-    """Writes shared parts out instead of YAML anchors."""
-
-    def ignore_aliases(self, data: Any) -> bool:
-        """Treat nothing as an alias."""
-        del data
-        return True
 
 
 def run_render(directory: Path, output: str) -> int:
@@ -129,10 +119,8 @@ def _without_content(secret: GeneratedSecret) -> Manifest:
 
 
 def _render_yaml(manifests: list[Manifest]) -> str:
-    return "---\n".join(
-        yaml.dump(manifest, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=sys.maxsize)
-        for manifest in manifests
-    )
+    # Unfolded lines: a tool that compares two renderings shows the line that changed.
+    return "---\n".join(render_yaml(manifest, width=sys.maxsize) for manifest in manifests)
 
 
 def _render_json(manifests: list[Manifest]) -> str:
