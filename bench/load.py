@@ -1,8 +1,7 @@
 """Drive a runtime with turns and print latencies as one line of JSON.
 
 `python bench/load.py URL KEY TURNS IN_FLIGHT PID`: PID is the runtime, whose processor time is
-read from /proc before
-and after, so that the load generator's own cost does not count.
+read from /proc before and after, so that the load generator's own cost does not count.
 """
 
 from __future__ import annotations

@@ -1,8 +1,7 @@
 """A scripted model endpoint for benches: asks for the tool once, then answers; streams if asked.
 
 `python bench/mock_model.py PORT` in the peers' environment. It costs about 0.2 ms per call and
-answers at once, so
-what a bench measures is the caller.
+answers at once, so what a bench measures is the caller.
 """
 
 from __future__ import annotations
@@ -25,6 +24,31 @@ CALL = {
 }
 
 
+STREAMED_CHUNKS = 200
+STREAM_QUESTION = "Write 200 words."
+
+
+def build_long_stream() -> list[bytes]:
+    """200 chunks of one word each, then the usage: what a streaming bench counts."""
+    words: list[dict[str, object]] = [
+        {"choices": [{"index": 0, "delta": {"content": "word "}, "finish_reason": None}]}
+    ] * STREAMED_CHUNKS
+    end: list[dict[str, object]] = [
+        {"choices": [{"index": 0, "delta": {}, "finish_reason": "stop"}]},
+        {"choices": [], "usage": USAGE},
+    ]
+    return render_events([*words, *end])
+
+
+def render_events(chunks: list[dict[str, object]]) -> list[bytes]:
+    """Server-sent events, with the closing mark."""
+    lines = [
+        b"data: " + orjson.dumps({**HEAD, "object": "chat.completion.chunk", **chunk}) + b"\n\n"
+        for chunk in chunks
+    ]
+    return [*lines, b"data: [DONE]\n\n"]
+
+
 def build_message(body: dict[str, list[dict[str, str]]]) -> tuple[dict[str, object], str]:
     """The tool call first; the answer once a tool message is there."""
     if any(message["role"] == "tool" for message in body["messages"]):
@@ -35,6 +59,8 @@ def build_message(body: dict[str, list[dict[str, str]]]) -> tuple[dict[str, obje
 async def complete(request: Request) -> Response:
     """POST /v1/chat/completions."""
     body = orjson.loads(await request.body())
+    if body.get("stream") and body["messages"][-1]["content"] == STREAM_QUESTION:
+        return StreamingResponse(iter(build_long_stream()), media_type="text/event-stream")
     message, reason = build_message(body)
     if not body.get("stream"):
         choice = {"index": 0, "message": message, "finish_reason": reason}
@@ -48,11 +74,7 @@ async def complete(request: Request) -> Response:
         {"choices": [{"index": 0, "delta": {}, "finish_reason": reason}]},
         {"choices": [], "usage": USAGE},
     ]
-    lines = [
-        b"data: " + orjson.dumps({**HEAD, "object": "chat.completion.chunk", **chunk}) + b"\n\n"
-        for chunk in chunks
-    ]
-    return StreamingResponse(iter([*lines, b"data: [DONE]\n\n"]), media_type="text/event-stream")
+    return StreamingResponse(iter(render_events(chunks)), media_type="text/event-stream")
 
 
 async def find_ticket(_: Request) -> Response:

@@ -1,10 +1,8 @@
 """Cost of the operator on a real API server, beside a plain kopf operator with the same children.
 
 `python -m bench.operators [--counts 200,1000] [--foreign 0,2000] [--rounds 1]`. Each measurement
-has a control plane
-of its own; contenders take turns within a round. Requests come from the API server's audit log and
-are exact; processor
-time and memory come from /proc.
+has a control plane of its own; contenders take turns within a round. Requests come from the API
+server's audit log and are exact; processor time and memory come from /proc.
 """
 
 from __future__ import annotations

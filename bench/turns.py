@@ -1,11 +1,9 @@
 """Cost of one tool-using turn, and of starting: a governed turn of ours beside four peers.
 
 `python -m bench.turns [--rounds N] [--turns N]`. Ours is a server process with authentication,
-journal (one fsync per
-step), encryption, labels, policy, audit, metrics and traces, whose tool is a real HTTP call; the
-peers are bare loops
-in process whose tool is a function. Rounds are interleaved, so that noise of the machine falls on
-all.
+journal (one fsync per step), encryption, labels, policy, audit, metrics and traces, whose tool is
+a real HTTP call; the peers are bare loops in process whose tool is a function. Rounds are
+interleaved, so that noise of the machine falls on all.
 """
 
 from __future__ import annotations

@@ -1,10 +1,9 @@
 """A plain kopf operator that makes the same children, the way kopf's own documentation shows it.
 
 `python bench/peers/kopf_operator.py CHILDREN.json`: `on.create` and `on.update` handlers, the
-synchronous official
-client, create-else-patch, status through kopf's patch. CHILDREN.json is what `steward render -o
-json` prints for one
-Assistant; names are rewritten per object. Environment: KUBECONFIG.
+synchronous official client, create-else-patch, status through kopf's patch. CHILDREN.json is what
+`steward render -o json` prints for one Assistant; names are rewritten per object. Environment:
+KUBECONFIG.
 """
 
 from __future__ import annotations

@@ -1,9 +1,8 @@
 """Run tool-using turns through one peer framework and print its cost as one line of JSON.
 
-Runs inside the peers' own environment: `python bench/peers/turn.py PEER URL TURNS IN_FLIGHT`.
-One turn is two model calls and one tool call, the shape that every framework offers. The tool is a
-function in the
-same process (ours is a real HTTP call), so the comparison favours the peers.
+Runs inside the peers' own environment: `python bench/peers/turn.py PEER URL TURNS IN_FLIGHT`. One
+turn is two model calls and one tool call, the shape that every framework offers. The tool is a
+function in the same process (ours is a real HTTP call), so the comparison favours the peers.
 """
 
 from __future__ import annotations
