@@ -1,5 +1,4 @@
-"""Cost of streaming: a reply of 200 chunks through a runtime of ours, beside the SDK that reads
-it.
+"""Cost of streaming: a reply of 200 chunks through our runtime, beside the SDK that reads it.
 
 `python -m bench.streams [--rounds N] [--streams N]`. The row `steward` is the processor time of
 the runtime between client and model; the row `openai` is that of the openai SDK reading the same
