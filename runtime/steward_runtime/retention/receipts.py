@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 import os
+import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
@@ -67,6 +68,9 @@ class ReceiptLog:
         self._operator_keys = operator_keys
         self._clock = clock
         self._folder = database.path.parent / RECEIPTS_FOLDER
+        # The end of a run and an acknowledgement may write one file at the same time, each in a
+        # thread of its own; no other process opens this folder.
+        self._writing = threading.Lock()
 
     @property
     def key_id(self) -> str:
@@ -151,11 +155,13 @@ class ReceiptLog:
         self._folder.mkdir(exist_ok=True)
         path = self._folder / f"{digest.removeprefix('sha256:')}.json"
         draft = path.with_suffix(".part")
-        with draft.open("wb") as stream:
-            stream.write(self.read(digest))
-            stream.flush()
-            os.fsync(stream.fileno())
-        draft.replace(path)
+        with self._writing:
+            # Read inside the lock: who writes last has seen the newest state.
+            with draft.open("wb") as stream:
+                stream.write(self.read(digest))
+                stream.flush()
+                os.fsync(stream.fileno())
+            draft.replace(path)
 
     def write_missing_files(self) -> None:
         """Write every file that a crash kept from being written."""

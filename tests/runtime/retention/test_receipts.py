@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -75,6 +76,19 @@ def test_the_file_follows_the_row(bench: PurgeBench, clock: ManualClock) -> None
     assert path.read_bytes() == second
     path.unlink()
     bench.receipts.write_missing_files()
+    assert path.read_bytes() == second
+
+
+def test_a_file_may_be_written_by_several_threads(bench: PurgeBench, clock: ManualClock) -> None:
+    """The end of a run and an acknowledgement meet: neither fails, and the newest state stays."""
+    run = purge(bench, clock)
+    digest = run.receipt_digest
+    assert digest is not None
+    with ThreadPoolExecutor(8) as pool:
+        writes = [pool.submit(bench.receipts.write_file, digest) for _ in range(32)]
+        second = bench.cosign(run)
+        assert [write.result() for write in writes] == [None] * 32
+    path = bench.directory / "receipts" / f"{digest.removeprefix('sha256:')}.json"
     assert path.read_bytes() == second
 
 
