@@ -6,6 +6,7 @@ import base64
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Final
 
@@ -128,9 +129,9 @@ class PurgeBench:
             self.ballast,
         )
 
-    @property
+    @cached_property
     def receipts(self) -> ReceiptLog:
-        """The log of receipts."""
+        """The log of receipts: one per process, as the wiring has it."""
         raw = public_key_of(OPERATOR_KEY)
         trusted = TrustedKey(key_id=key_id_of(raw), public_key=base64.b64encode(raw).decode())
         return ReceiptLog(self.database, SigningKey(RUNTIME_KEY), lambda: (trusted,), self.clock)
