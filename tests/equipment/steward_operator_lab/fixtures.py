@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
 from steward_lab.control_plane import ControlPlane
 from steward_lab.kube_client import KubeClient
 from steward_lab.kubelet import Kubelet
-from steward_operator_lab.operating import OperatorProcess, run_operator
+from steward_operator_lab.operating import MANIFESTS, OperatorProcess, run_operator
 from steward_operator_lab.workbench import Workbench
-
-MANIFESTS = Path(__file__).parents[3] / "crds" / "manifests"
 
 
 @pytest.fixture(scope="module")

@@ -21,6 +21,8 @@ from steward_loopback.polling import wait_until
 from steward_operator.rbac import IDENTITY, build_access
 
 START_SECONDS = 60.0
+MANIFESTS = Path(__file__).parents[3] / "crds" / "manifests"
+"""The generated CustomResourceDefinitions."""
 
 
 class OperatorProcess:
