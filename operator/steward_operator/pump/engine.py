@@ -145,7 +145,7 @@ class Engine:
         """Follow and work until cancelled."""
         async with asyncio.TaskGroup() as group:
             for follower in self._followers:
-                group.create_task(follower.follow(self._clock, self._draw))
+                group.create_task(follower.follow(self._draw))
             for _ in range(WORKERS):
                 group.create_task(self._work())
             group.create_task(self._resync())

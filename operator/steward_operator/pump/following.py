@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from contextlib import aclosing
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Final, Protocol
 
 from steward_operator.errors import ApiError, ExpiredError
@@ -39,13 +39,6 @@ class Sink(Protocol):
         """One ADDED, MODIFIED or DELETED."""
 
 
-@dataclass(slots=True)
-class Heartbeat:
-    """When a watch last heard anything, in monotonic seconds; None before its first list."""
-
-    heard_at: float | None = None
-
-
 class Follower:
     """Keeps one sink up to date with the API server."""
 
@@ -61,7 +54,6 @@ class Follower:
         self._selection = selection
         self._sink = sink
         self._version = ""
-        self.heartbeat = Heartbeat()
 
     async def sync(self) -> None:
         """Make the first list.
@@ -71,11 +63,10 @@ class Follower:
         """
         await self._list(replace(self._selection, metadata_only=False), is_first=True)
 
-    async def follow(self, clock: Callable[[], float], draw: Callable[[], float]) -> None:
+    async def follow(self, draw: Callable[[], float]) -> None:
         """Watch from where the first list ended, listing again when the server has forgotten it.
 
         Args:
-            clock: Monotonic seconds, for the heartbeat.
             draw: Random number from 0 to 1, for jitter.
         """
         failures = 0
@@ -83,7 +74,7 @@ class Follower:
             try:
                 if not self._version:
                     await self._list(self._selection, is_first=False)
-                await self._watch(clock)
+                await self._watch()
                 failures = 0
                 await asyncio.sleep(REST_SECONDS)
             except ExpiredError:
@@ -110,11 +101,10 @@ class Follower:
         self._sink.end_list()
         self._version = page.resource_version
 
-    async def _watch(self, clock: Callable[[], float]) -> None:
+    async def _watch(self) -> None:
         events = self._client.watch(self._resource, self._selection, self._version)
         async with aclosing(events):
             async for event in events:
-                self.heartbeat.heard_at = clock()
                 if event.type != "BOOKMARK":
                     self._sink.take_event(event.type, event.object)
                 self._version = str(event.object["metadata"]["resourceVersion"])

@@ -80,8 +80,7 @@ async def follow(client: Scripted) -> list[str]:
     notes = Notes()
     follower = Follower(client, SERVICES, Selection(metadata_only=True), notes)
     await follower.sync()
-    clock = asyncio.get_running_loop().time
-    task = asyncio.create_task(follower.follow(clock, lambda: 0.0))
+    task = asyncio.create_task(follower.follow(lambda: 0.0))
     await asyncio.wait_for(client.is_done.wait(), 10)
     task.cancel()
     return notes.told
