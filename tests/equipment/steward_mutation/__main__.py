@@ -41,7 +41,7 @@ def run(words: Sequence[str]) -> int:
         return 0 if list(words) in (["all"], ["changed"]) else 2
     unsound = find_unsound(effects)
     sound = [effect for effect in effects if effect.test not in unsound]
-    outcomes = [Outcome(e, Verdict.UNSOUND) for e in effects if e.test in unsound]
+    outcomes = [Outcome(e, Verdict.UNSOUND, unsound[e.test]) for e in effects if e.test in unsound]
     with ThreadPoolExecutor(WORKERS) as pool:
         for outcome in pool.map(judge, sound):
             sys.stdout.write(f"{outcome.verdict:<9} {outcome.effect.field}\n")

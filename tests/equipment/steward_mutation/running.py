@@ -62,8 +62,9 @@ def run_tests(
             "PYTHONPATH": os.pathsep.join(path for path in paths if path),
             REPORT_VARIABLE: str(report),
         }
-        options = ("-p", "steward_mutation.plugin", "-p", "no:cacheprovider", "-n", "0", "-q")
-        command = [sys.executable, "-m", "pytest", *options, *tests]
+        # A cache of its own: runs beside each other must not share one.
+        options = ("-p", "steward_mutation.plugin", "-o", f"cache_dir={folder}/cache", "-n", "0")
+        command = [sys.executable, "-m", "pytest", "-q", *options, *tests]
         try:
             done = subprocess.run(
                 command,
