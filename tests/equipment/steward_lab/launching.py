@@ -138,6 +138,14 @@ def place_mount(root: str, source: str, path: str, *, is_read_only: bool) -> Non
         set_read_only(str(target))
 
 
+def is_shown(target: str, path: str) -> bool:
+    """Says whether the tree already shows this folder of the machine, not just one of its name.
+
+    A volume keeps the empty mount point that the container's first start has made in it.
+    """
+    return Path(target).exists() and Path(target).samefile(path)
+
+
 def build_tree(tree: dict[str, Any]) -> None:
     """Puts the tree together in the staging folder and makes it this process's root."""
     enter_namespace()
@@ -158,7 +166,7 @@ def build_tree(tree: dict[str, Any]) -> None:
     for item in mounts:
         place_mount(root, item["source"], item["path"], is_read_only=item["is_read_only"])
     for path in tree["visible"]:
-        if Path(path).exists() and not Path(root + path).exists():
+        if Path(path).exists() and not is_shown(root + path, path):
             place_mount(root, path, path, is_read_only=False)
     os.chroot(root)
 
