@@ -11,11 +11,13 @@ addresses are in
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Final, Literal
+from collections.abc import Mapping
+from functools import cached_property
+from typing import Annotated, Any, Final, Literal, Self
 
 from pydantic import Field
 
-from steward_api.canonical import digest_of, render_canonical
+from steward_api.canonical import digest_of_bytes, render_canonical
 from steward_api.meta import Frozen, Sensitivity
 from steward_api.v1alpha1.memory_policy import RecallMode, WriteRule
 from steward_api.v1alpha1.model import ModelType, ToolCalling
@@ -173,14 +175,25 @@ class Blueprint(Frozen):
     """Directory of bound keys below the credentials directory."""
     limits: BlueprintLimits
 
+    @cached_property
+    def canonical(self) -> bytes:
+        """The canonical bytes, made once: one plan asks for them six times."""
+        return render_canonical(self.model_dump(mode="json", by_alias=True, exclude_none=True))
+
     def render(self) -> bytes:
         """Return the canonical bytes: the content of `blueprint.json`."""
-        return render_canonical(self.model_dump(mode="json", by_alias=True, exclude_none=True))
+        return self.canonical
 
     @property
     def digest(self) -> str:
         """`sha256:<hex>` of `render()`."""
-        return digest_of(self)
+        return digest_of_bytes(self.canonical)
+
+    def model_copy(self, *, update: Mapping[str, Any] | None = None, deep: bool = False) -> Self:
+        """Return a copy, which has canonical bytes of its own."""
+        copied = super().model_copy(update=update, deep=deep)
+        copied.__dict__.pop("canonical", None)
+        return copied
 
 
 class TrustedKey(Frozen):

@@ -8,8 +8,10 @@ when the projected token file is a minute old.
 from __future__ import annotations
 
 import time
+import urllib.parse
 import urllib.request
 from asyncio.sslproto import SSLProtocol
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 
@@ -27,6 +29,7 @@ CONNECTIONS_MAX: Final = 24
 TLS_BUFFER_BYTES: Final = 64 * 1024
 """Four TLS records. asyncio's default of 256 KiB per connection, all of it touched, is the largest
 single item in an idle operator's memory."""
+USER_AGENT: Final = "steward-operator"
 RELOAD_SECONDS_MIN: Final = 5.0
 """Seconds between two reloads of credentials, so that a lasting 401 does not spin on a plugin."""
 
@@ -84,18 +87,32 @@ class Connection:
         """Return the client of the official package, made at first use inside the loop."""
         if self._api is None:
             self._api = ApiClient(configuration=self.configuration)
-            self._api.user_agent = "steward-operator"
         return self._api
+
+    def build_url(self, path: str, parameters: Mapping[str, str]) -> str:
+        """Return the address of a request."""
+        query = f"?{urllib.parse.urlencode(parameters)}" if parameters else ""
+        return f"{self.configuration.host}{path}{query}"
+
+    async def build_headers(self, accept: str, content_type: str) -> dict[str, str]:
+        """Return the headers of a request, with credentials that are fresh enough."""
+        headers = {"Accept": accept, "Content-Type": content_type, "User-Agent": USER_AGENT}
+        header = await self._authorization_header()
+        return {**headers, "Authorization": header} if header else headers
 
     async def authorization(self) -> tuple[str, str] | None:
         """Return scheme and credentials, or None where a client certificate speaks for us."""
-        header = await self.configuration.get_api_key_with_prefix(
-            "BearerToken", alias="authorization"
-        )
+        header = await self._authorization_header()
         if not header:
             return None
         scheme, _, credentials = header.strip().rpartition(" ")
         return scheme or "Bearer", credentials
+
+    async def _authorization_header(self) -> str | None:
+        header: str | None = await self.configuration.get_api_key_with_prefix(
+            "BearerToken", alias="authorization"
+        )
+        return header
 
     async def close(self) -> None:
         """Close every connection."""

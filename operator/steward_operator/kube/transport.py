@@ -91,16 +91,13 @@ class Transport:
         """Send one request, and release its connection when the answer has been read."""
         api = self._connection.api
         try:
-            # The body goes past `param_serialize`, which would copy a manifest that is JSON
-            # already.
-            called = await api.param_serialize(
-                method=request.method,
-                resource_path=request.path,
-                query_params=list(request.parameters.items()),
-                header_params={"Accept": request.accept, "Content-Type": request.content_type},
-                auth_settings=["BearerToken"],
+            answer = await api.call_api(
+                request.method,
+                self._connection.build_url(request.path, request.parameters),
+                await self._connection.build_headers(request.accept, request.content_type),
+                request.body,
+                _request_timeout=request.timeout,
             )
-            answer = await api.call_api(*called[:3], request.body, _request_timeout=request.timeout)
         except (ClientError, TimeoutError, OSError) as error:
             raise _cut(request.attempt, error) from error
         response: ClientResponse = answer.response
