@@ -258,7 +258,7 @@ def build_engine(
     ledgers = Ledgers(clock)
     passes = Passes(
         stores,
-        Gatherer(stores, sources),
+        Gatherer(client, stores, sources),
         Effects(client, stores.children, keys, children),
         StatusWriter(client, stores.own, events, clock),
         FinalizerWriter(client),

@@ -19,6 +19,7 @@ from steward_api.v1alpha1 import (
 from steward_operator import names
 from steward_operator.contract.erasures import Erasures
 from steward_operator.contract.reports import Reports
+from steward_operator.errors import AbsentError
 from steward_operator.gather.anchors import AnchorStore
 from steward_operator.gather.blueprints import BlueprintStore, BlueprintUses
 from steward_operator.gather.child_cache import ChildCache
@@ -26,6 +27,8 @@ from steward_operator.gather.mount_failures import MountFailures
 from steward_operator.gather.own_cache import OwnCache
 from steward_operator.gather.probes import SecretProbes
 from steward_operator.gather.subject import Subject
+from steward_operator.kube.client import KubeClient
+from steward_operator.kube.resources import ASSISTANTS
 from steward_operator.plan.world import (
     Anchor,
     AnchorRole,
@@ -76,8 +79,9 @@ class Sources:
 class Gatherer:
     """Builds worlds."""
 
-    def __init__(self, stores: Stores, sources: Sources) -> None:
-        """Read from `stores`, which read what they lack from the API server."""
+    def __init__(self, client: KubeClient, stores: Stores, sources: Sources) -> None:
+        """Read from `stores`, which read what they lack from the API server, as we do."""
+        self._client = client
         self._stores = stores
         self._sources = sources
 
@@ -139,6 +143,20 @@ class Gatherer:
             operator_keys=self._sources.operator_keys,
             erasure=self._stores.erasures.of(subject),
         )
+
+    async def is_alive(self, assistant: Assistant) -> bool:
+        """Ask the API server whether this very Assistant exists and is not on its way out.
+
+        Raises:
+            ApiError: if it does not say.
+        """
+        metadata = assistant.metadata
+        try:
+            found = await self._client.get(ASSISTANTS, metadata.namespace, metadata.name)
+        except AbsentError:
+            return False
+        is_ending = bool(found["metadata"].get("deletionTimestamp"))
+        return bool(found["metadata"]["uid"] == metadata.uid) and not is_ending
 
     def missing_references(self, subject: Subject) -> bool:
         """Say whether the Assistant names an object that is not there."""

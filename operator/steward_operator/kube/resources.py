@@ -53,6 +53,7 @@ def _own(kind: str, plural: str) -> Resource:
 OWN: Final = tuple(_own(kind.NAMES.kind, kind.NAMES.plural) for kind in KINDS)
 """Our own kinds, the Assistant first."""
 
+ASSISTANTS: Final = OWN[0]
 CONFIG_MAPS: Final = Resource("", "v1", "configmaps", "ConfigMap")
 SECRETS: Final = Resource("", "v1", "secrets", "Secret")
 SERVICES: Final = Resource("", "v1", "services", "Service")

@@ -13,9 +13,11 @@ from steward_operator.apply.finalizers import FinalizerWriter
 from steward_operator.apply.status import QUIET_SECONDS, StatusWriter
 from steward_operator.contract.reports import PATIENCE_SECONDS
 from steward_operator.errors import ApiError, ClosingError, OutdatedError
+from steward_operator.gather.child_record import key_of_child
 from steward_operator.gather.own_cache import Entry
 from steward_operator.gather.subject import Subject
 from steward_operator.gather.world import Gatherer, Stores
+from steward_operator.kube.resources import resource_of
 from steward_operator.plan.assistant import plan_assistant
 from steward_operator.plan.erasure import LOOK_SECONDS
 from steward_operator.plan.memory_policy import plan_memory_policy
@@ -24,7 +26,7 @@ from steward_operator.plan.own_status import plan_unreadable
 from steward_operator.plan.prompt import plan_prompt
 from steward_operator.plan.retention_policy import plan_retention_policy
 from steward_operator.plan.tool import plan_tool
-from steward_operator.plan.world import Broken, FinalizerEdit, Plan
+from steward_operator.plan.world import Broken, FinalizerEdit, Plan, World
 from steward_operator.pump.ledger import Ledger, Ledgers
 from steward_operator.settings import OperatorSettings
 from steward_operator.telemetry import WRITES
@@ -140,7 +142,15 @@ class Passes:
             # First the finalizer, then anything that could hold data; the watch brings us back.
             await self._finalizers.apply(plan, assistant)
             return Look()
+        if self._would_restore(assistant, plan) and not await self._gatherer.is_alive(assistant):
+            # The garbage collector was faster than the news of the end, which is on its way.
+            return Look(GRACE_SECONDS)
         self._keep_blueprint(subject, plan)
+        return await self._carry_out(subject, world, plan, ledger)
+
+    async def _carry_out(self, subject: Subject, world: World, plan: Plan, ledger: Ledger) -> Look:
+        """Write children, then status where nothing of it is old news."""
+        assistant = world.assistant
         outcome = await self._effects.apply(plan, subject, ledger.refusals)
         WRITES.inc(outcome.writes)
         if outcome.faults != world.faults:
@@ -174,6 +184,13 @@ class Passes:
             return Look(QUIET_SECONDS, outcome.transient)
         await self._finalizers.apply(plan, assistant)
         return Look()
+
+    def _would_restore(self, assistant: Assistant, plan: Plan) -> bool:
+        """Say whether an Assistant that has had its children lacks some of them."""
+        if assistant.status.blueprint_digest is None:
+            return False
+        keys = (key_of_child(child, resource_of(child)) for child in plan.children)
+        return any(self._stores.children.get(key) is None for key in keys)
 
     def _must_wait_for_runtime(self, subject: Subject, plan: Plan) -> bool:
         """Ask the runtime if it is time; its first answer shares a write with Ready."""
