@@ -27,6 +27,7 @@ def build_public_app(parts: PublicParts, readiness: Readiness) -> Door:
         Route("/v1/chat/completions", ChatEndpoint(parts), methods=["POST"]),
         Route("/v1/models", views.list_models, methods=["GET"]),
         Route("/v1/models/{id}", views.show_model, methods=["GET"]),
+        Route("/openapi.json", views.show_document, methods=["GET"]),
         Route("/v1/tasks/{id}", views.show_task, methods=["GET"]),
         Route("/v1/conversations/{id}", views.show_conversation, methods=["GET"]),
         Route("/v1/memories", views.list_memories, methods=["GET"]),

@@ -26,7 +26,7 @@ _COLLECTIONS: Final = (
     r"|internal/v1/(?:status|purges|erasures|receipts)"
 )
 _ROUTES: Final = re.compile(
-    r"(/livez|/readyz|/healthz|/metrics|/v1/chat/completions"
+    r"(/livez|/readyz|/healthz|/metrics|/openapi\.json|/v1/chat/completions"
     rf"|/(?:{_COLLECTIONS}))(/[^/]+)?(/cosignature)?"
 )
 CLIENT_GONE_STATUS: Final = 499
@@ -43,6 +43,7 @@ class Door:
     def __init__(
         self, routes: Sequence[BaseRoute], meter: Meter, monotonic_seconds: Callable[[], float]
     ) -> None:
+        self.routes = tuple(routes)
         self._router = Router(list(routes), redirect_slashes=False)
         self._meter = meter
         self._monotonic_seconds = monotonic_seconds

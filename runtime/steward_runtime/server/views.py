@@ -53,6 +53,13 @@ class Views:
         model = build_model(identity.assistant, identity.owner, identity.created)
         return Response(orjson.dumps(model), media_type=JSON)
 
+    async def show_document(self, request: Request) -> Response:
+        """GET /openapi.json; its models are imported when somebody asks."""
+        self._parts.resolve_caller(request.scope)
+        from steward_runtime.server.openapi import build_document
+
+        return Response(orjson.dumps(build_document()), media_type=JSON)
+
     async def show_task(self, request: Request) -> Response:
         """GET /v1/tasks/{id}: the outcome, also after a crash."""
         _, caller = self._parts.resolve_caller(request.scope)

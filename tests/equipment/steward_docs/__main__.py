@@ -6,6 +6,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from steward_docs.api import render_api
 from steward_docs.commands import render_commands
 from steward_docs.kinds import render_kinds
 from steward_docs.reasons import render_reasons
@@ -16,7 +17,7 @@ ARCHITECTURE = Path("explanation", "architecture.md")
 
 def render_pages(docs: Path) -> dict[Path, str]:
     """Return path and text of every generated page of a `docs` folder."""
-    reference = {**render_kinds(), **render_reasons(), **render_commands()}
+    reference = {**render_kinds(), **render_reasons(), **render_commands(), **render_api()}
     pages = {docs / "reference" / name: text for name, text in reference.items()}
     architecture = docs / ARCHITECTURE
     pages[architecture] = render_architecture(architecture.read_text(encoding="utf-8"))
@@ -26,7 +27,11 @@ def render_pages(docs: Path) -> dict[Path, str]:
 def find_stale(docs: Path) -> dict[Path, str]:
     """Return the pages whose file is missing, differs, or should be gone (empty text)."""
     wanted = render_pages(docs)
-    present = {path for path in (docs / "reference").rglob("*.md") if path not in wanted}
+    present = {
+        path
+        for path in (docs / "reference").rglob("*")
+        if path.suffix in {".md", ".json"} and path not in wanted
+    }
     stale = {
         path: text
         for path, text in wanted.items()

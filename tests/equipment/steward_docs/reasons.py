@@ -64,8 +64,11 @@ def _render_errors() -> str:
 
 
 def _errors() -> Iterator[type[errors.StewardError]]:
-    for _, member in inspect.getmembers(errors, inspect.isclass):
-        if issubclass(member, errors.StewardError) and not member.__subclasses__():
+    members = [member for _, member in inspect.getmembers(errors, inspect.isclass)]
+    bases = {base for member in members for base in member.__bases__}
+    for member in members:
+        # Subclasses elsewhere count only where they were imported, so we look at this module alone.
+        if issubclass(member, errors.StewardError) and member not in bases:
             yield member
 
 

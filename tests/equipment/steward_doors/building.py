@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import httpx
+from starlette.routing import BaseRoute
 
 from steward_api.blueprint import Denial
 from steward_doors.turns import GENERATED_KEY, ScriptedMemories, ScriptedTurns
@@ -49,6 +50,7 @@ class Doors:
     metrics: Metrics
     readiness: Readiness
     port: int
+    routes: tuple[BaseRoute, ...]
 
 
 @asynccontextmanager
@@ -85,12 +87,14 @@ async def build_doors(folder: Path, setting: Setting) -> AsyncIterator[Doors]:
         heartbeat_seconds=setting.heartbeat_seconds,
     )
     readiness.open()
-    servers = Servers((Listening("http", build_public_app(parts, readiness), "127.0.0.1", 0),))
+    app = build_public_app(parts, readiness)
+    servers = Servers((Listening("http", app, "127.0.0.1", 0),))
     await servers.start()
     headers = {"Authorization": f"Bearer {GENERATED_KEY}"}
     url = f"http://127.0.0.1:{servers.ports['http']}"
     try:
         async with httpx.AsyncClient(base_url=url, headers=headers, trust_env=False) as client:
-            yield Doors(client, turns, memories, metrics, readiness, servers.ports["http"])
+            port = servers.ports["http"]
+            yield Doors(client, turns, memories, metrics, readiness, port, app.routes)
     finally:
         await servers.stop()
