@@ -14,7 +14,7 @@ from steward_lab.building import build_binaries, check_free_disk
 from steward_lab.control_plane import ControlPlane
 from steward_lab.errors import ApiError, BuildError, DeadlineError, LabError
 from steward_lab.kube_client import KubeClient, Manifest
-from steward_lab.pins import TARGETS
+from steward_lab.pins import CONTROL_PLANE
 from steward_lab.toolchain import resolve_toolchain
 from steward_lab.waiting import wait_until
 
@@ -269,4 +269,5 @@ def test_builds_once_for_all_who_ask(control_plane: ControlPlane) -> None:
     binaries = build_binaries(lines.append)
 
     assert (binaries, lines) == (control_plane.plant.binaries, [])
-    assert all(os.access(binaries.directory / target.name, os.X_OK) for target in TARGETS)
+    targets = CONTROL_PLANE.targets
+    assert all(os.access(binaries.directory / target.name, os.X_OK) for target in targets)

