@@ -26,19 +26,22 @@ class Vitals(Protocol):
 class HealthServer:
     """Two small HTTP servers; a port of 0 is not opened."""
 
-    def __init__(self, vitals: Vitals, health_port: int, metrics_port: int) -> None:
-        """Answer from `vitals`."""
+    def __init__(
+        self, vitals: Vitals, health_port: int, metrics_port: int, *, host: str | None = None
+    ) -> None:
+        """Answer from `vitals` on the address `host`; None for all addresses."""
         self._vitals = vitals
+        self._host = host
         self._ports = {health_port: self._build_health(), metrics_port: _build_metrics()}
         self._runners: list[web.AppRunner] = []
 
     async def start(self) -> None:
-        """Open the ports on all addresses."""
+        """Open the ports."""
         for port, application in self._ports.items():
             if port:
                 runner = web.AppRunner(application, access_log=None)
                 await runner.setup()
-                await web.TCPSite(runner, port=port).start()
+                await web.TCPSite(runner, self._host, port).start()
                 self._runners.append(runner)
 
     async def stop(self) -> None:

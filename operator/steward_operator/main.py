@@ -1,18 +1,13 @@
-"""Start of the operator process: flags, wiring, health, and a clean stop."""
+"""Start of the operator process: wiring, health, and a clean stop."""
 
 from __future__ import annotations
 
-import argparse
 import asyncio
-import os
 import secrets
 import socket
 import sys
-from collections.abc import Sequence
 from contextlib import AsyncExitStack
-from dataclasses import dataclass
 from datetime import UTC, datetime
-from pathlib import Path
 
 from steward_operator.apply.children import ChildWriter
 from steward_operator.apply.effects import Effects
@@ -39,97 +34,17 @@ from steward_operator.kube.connection import Connection
 from steward_operator.kube.throttle import Throttle
 from steward_operator.kube.transport import Transport
 from steward_operator.names import ENTROPY_LENGTH, FIELD_MANAGER
+from steward_operator.options import Options, parse_options
 from steward_operator.pump.electing import Leadership
 from steward_operator.pump.engine import Engine
 from steward_operator.pump.kopf_source import KopfSource
 from steward_operator.pump.lease import Election
 from steward_operator.pump.ledger import Ledgers
 from steward_operator.pump.passes import Passes
-from steward_operator.settings import OperatorSettings
 from steward_operator.telemetry import configure_logs, log
 
 EXIT_CONFIGURATION = 2
 SYNC_ATTEMPTS = 5
-
-
-@dataclass(frozen=True, slots=True)
-class Options:
-    """What the command line says."""
-
-    namespace: str | None
-    kubeconfig: Path | None
-    health_port: int
-    metrics_port: int
-    log_level: str
-    is_elected: bool
-    key_path: Path | None
-    archive_path: Path | None
-    settings: OperatorSettings
-
-
-def parse_options(arguments: Sequence[str]) -> Options:
-    """Parse the command line; exits with 2 and a usage line where it is wrong."""
-    defaults = OperatorSettings()
-    parser = argparse.ArgumentParser(
-        prog="steward-operator", description="Runs governed AI assistants declared as objects."
-    )
-    scope = parser.add_mutually_exclusive_group()
-    scope.add_argument("--namespace", help="serve this namespace alone")
-    scope.add_argument("--all-namespaces", action="store_true", help="serve all (the default)")
-    parser.add_argument(
-        "--kubeconfig", type=Path, help="file to connect with; default: the Pod's service account"
-    )
-    parser.add_argument(
-        "--runtime-image", default=defaults.runtime_image, help="image of the runtime's containers"
-    )
-    parser.add_argument(
-        "--resync-seconds",
-        type=int,
-        default=defaults.requeue_seconds,
-        help="seconds between two looks at an object of which nothing was heard",
-    )
-    parser.add_argument(
-        "--operator-namespace",
-        default=os.environ.get("POD_NAMESPACE", defaults.operator_namespace),
-        help="namespace of the operator itself; default: POD_NAMESPACE",
-    )
-    parser.add_argument(
-        "--leader-elect",
-        action="store_true",
-        help="write only while holding the Lease, for more than one replica",
-    )
-    parser.add_argument(
-        "--key-file",
-        type=Path,
-        help="file or folder of the operator's Ed25519 key; made as a Secret where it is absent; "
-        "without this flag runtimes are not asked",
-    )
-    parser.add_argument(
-        "--archive-dir",
-        type=Path,
-        help="folder that receipts of all runtimes are archived in; needs --key-file",
-    )
-    parser.add_argument("--health-port", type=int, default=8081, help="/livez, /readyz; 0: none")
-    parser.add_argument("--metrics-port", type=int, default=9090, help="/metrics; 0: none")
-    parser.add_argument("--log-level", default="info", choices=("debug", "info", "warning"))
-    given = parser.parse_args(arguments)
-    if given.archive_dir is not None and given.key_file is None:
-        parser.error("--archive-dir needs --key-file: receipts are co-signed with that key")
-    return Options(
-        namespace=given.namespace,
-        kubeconfig=given.kubeconfig,
-        health_port=given.health_port,
-        metrics_port=given.metrics_port,
-        log_level=given.log_level,
-        is_elected=given.leader_elect,
-        key_path=given.key_file,
-        archive_path=given.archive_dir,
-        settings=OperatorSettings(
-            runtime_image=given.runtime_image,
-            requeue_seconds=given.resync_seconds,
-            operator_namespace=given.operator_namespace,
-        ),
-    )
 
 
 async def serve(options: Options) -> None:
@@ -156,7 +71,7 @@ async def serve(options: Options) -> None:
         if runtimes is not None and options.archive_path is not None:
             archives = Archives(options.archive_path, runtimes)
         engine = build_engine(client, options, loop, Line(runtimes, archives))
-        health = HealthServer(engine, options.health_port, options.metrics_port)
+        health = HealthServer(engine, options.health_port, options.metrics_port, host=options.host)
         stack.push_async_callback(health.stop)
         await health.start()
         if leadership is not None:

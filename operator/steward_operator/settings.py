@@ -13,6 +13,8 @@ class OperatorSettings:
     """Image of runtime and purge containers. A placeholder: set it to where yours is."""
     runtime_image_pull_policy: str = "IfNotPresent"
     """Pull policy of that image; a version tag does not move."""
+    runtime_image_pull_secrets: tuple[str, ...] = ()
+    """Secrets, in the namespace of each assistant, that pull that image."""
     operator_namespace: str = "steward-system"
     """Namespace of the operator: its Pods may reach the administration port."""
     is_local_model_allowed: bool = False

@@ -49,12 +49,16 @@ def build_container_security() -> Manifest:
 
 def build_pod_basics(context: ChildContext) -> Manifest:
     """Build what every Pod spec of an assistant begins with."""
-    return {
+    basics: Manifest = {
         "serviceAccountName": names.service_account_name(context.name),
         "automountServiceAccountToken": False,
         "enableServiceLinks": False,
         "securityContext": build_pod_security(context),
     }
+    pull_secrets = context.settings.runtime_image_pull_secrets
+    if pull_secrets:
+        basics["imagePullSecrets"] = [{"name": name} for name in pull_secrets]
+    return basics
 
 
 def build_secret_volume(context: ChildContext, role: SecretRole) -> Manifest:

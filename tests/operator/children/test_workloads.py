@@ -231,3 +231,12 @@ def test_every_child_is_plain_json() -> None:
     world = with_object(make_world(), make_memory_policy())
     for found in plan_assistant(world).children:
         assert json.loads(json.dumps(found)) == found
+
+
+def test_pods_name_the_pull_secrets_of_the_platform() -> None:
+    """A private registry needs them in runtime and purge Pods; without one the field is absent."""
+    settings = OperatorSettings(runtime_image_pull_secrets=("registry",))
+    for pod in pods(replace(make_world(), settings=settings)):
+        assert pod["imagePullSecrets"] == [{"name": "registry"}]
+    for pod in pods(make_world()):
+        assert "imagePullSecrets" not in pod
