@@ -65,7 +65,8 @@ async def serve(options: Options) -> None:
         if options.key_path is not None:
             # Every replica may make the key; the first one wins, and all wait for the file.
             free = KubeClient(Transport(connection, Throttle(loop.time)), FIELD_MANAGER)
-            opening = open_runtimes(options.key_path, free, options.settings.operator_namespace)
+            home = options.settings.operator_namespace
+            opening = open_runtimes(options.key_path, free, home, may_write)
             runtimes = await stack.enter_async_context(opening)
         archives = None
         if runtimes is not None and options.archive_path is not None:

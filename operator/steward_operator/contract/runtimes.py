@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +18,7 @@ from steward_operator.contract.client import Erasure, RuntimeClient, RuntimeStat
 from steward_operator.contract.errors import RuntimeFault
 from steward_operator.contract.keys import build_trusted_key, obtain_operator_key
 from steward_operator.kube.client import KubeClient
+from steward_operator.kube.gate import build_middleware
 from steward_operator.objects import Subject
 
 CONNECTIONS_MAX: Final = 16
@@ -72,7 +73,7 @@ class Runtimes:
 
 @asynccontextmanager
 async def open_runtimes(
-    key_path: Path, client: KubeClient, namespace: str
+    key_path: Path, client: KubeClient, namespace: str, may_ask: Callable[[], bool]
 ) -> AsyncIterator[Runtimes]:
     """Obtain the operator's key and open the HTTP session.
 
@@ -80,13 +81,17 @@ async def open_runtimes(
         key_path: file or folder of the operator's key.
         client: makes the key's Secret and lists Pods.
         namespace: the operator's namespace.
+        may_ask: asked before each request to a runtime: only the leader asks, pulls and erases.
 
     Raises:
         ConfigurationError: if there is no usable key.
     """
     key = await obtain_operator_key(key_path, client, namespace, time.monotonic)
     connector = aiohttp.TCPConnector(limit=CONNECTIONS_MAX, keepalive_timeout=IDLE_SECONDS)
-    async with aiohttp.ClientSession(connector=connector, trust_env=False) as session:
+    gate = build_middleware(may_ask)
+    async with aiohttp.ClientSession(
+        connector=connector, trust_env=False, middlewares=(gate,)
+    ) as session:
         calls = RuntimeClient(session, key, _now_seconds)
         yield Runtimes(key, session, PodAddresses(client), calls)
 

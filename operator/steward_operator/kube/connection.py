@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from steward_operator.errors import ConfigurationError
+from steward_operator.kube.gate import build_trace
 from steward_operator.kube.official import (
     ApiClient,
     ConfigException,
@@ -51,7 +52,10 @@ class Connection:
         self.configuration: Any = Configuration(connection_pool_maxsize=CONNECTIONS_MAX)
         # Without this aiohttp looks for proxies and .netrc in a thread before each request, which
         # costs as much as the rest of it.
-        self.configuration.client_session_kwargs = {"trust_env": is_proxy_set()}
+        self.configuration.client_session_kwargs = {
+            "trust_env": is_proxy_set(),
+            "trace_configs": [build_trace()],
+        }
         self._api: ApiClient | None = None
 
     async def load(self) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from http import HTTPStatus
@@ -14,6 +14,7 @@ from aiohttp import ClientError, ClientResponse, ClientTimeout
 from steward_operator.errors import ApiError, LeaseLostError, UnavailableError
 from steward_operator.kube.connection import Connection
 from steward_operator.kube.faults import parse_fault
+from steward_operator.kube.gate import Gate, guard_writes
 from steward_operator.kube.throttle import Throttle
 from steward_operator.objects import Manifest
 
@@ -44,14 +45,14 @@ class Transport:
         self,
         connection: Connection,
         throttle: Throttle,
-        may_write: Callable[[], bool] = lambda: True,
+        may_write: Gate = lambda: True,
     ) -> None:
         """Join connection and throttle.
 
         Args:
             connection: Server and credentials.
             throttle: Where every request but a stream waits for its turn.
-            may_write: Asked at the last moment before anything but a GET is sent.
+            may_write: Asked before anything but a GET is sent, and again with its body.
         """
         self._connection = connection
         self._throttle = throttle
@@ -64,8 +65,10 @@ class Transport:
             ApiError: for every answer from 400 up, and for none.
         """
         async with self._throttle.turn():
-            if request.method != "GET" and not self._may_write():
-                raise LeaseLostError(request.attempt, "this replica does not lead")
+            if request.method != "GET":
+                if not self._may_write():
+                    raise LeaseLostError(request.attempt, "this replica does not lead")
+                guard_writes(self._may_write)
             async with self._send(request) as response:
                 try:
                     return cast("Manifest", json.loads(await response.read()))
