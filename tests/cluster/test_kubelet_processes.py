@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import httpx
 import pytest
@@ -20,6 +21,7 @@ from steward_lab.pod_samples import (
 )
 from steward_lab.waiting import wait_until
 
+CHECKOUT = Path(__file__).resolve().parents[2]
 pytestmark = [pytest.mark.cluster, pytest.mark.usefixtures("processes")]
 
 
@@ -140,6 +142,26 @@ def test_restarts_what_crashes_with_a_growing_pause(admin: KubeClient, namespace
     status = pod["status"]["containerStatuses"][0]
     assert status["state"]["waiting"]["reason"] == "CrashLoopBackOff"
     assert status["lastState"]["terminated"]["exitCode"] == 9
+
+
+def test_finds_the_checkout_again_below_a_volume_that_outlives_the_first_run(
+    admin: KubeClient, namespace: str
+) -> None:
+    """The mount point that the first run leaves in the volume does not stand for the folder."""
+    mount = {"name": "above", "mountPath": str(CHECKOUT.parent)}
+    container = {**build_script("import steward_api; raise SystemExit(9)"), "volumeMounts": [mount]}
+    volume = {"name": "above", "emptyDir": {}}
+    deploy(admin, namespace, "web", build_pod_spec(container, (volume,)))
+
+    pod = wait_pod(
+        admin,
+        namespace,
+        lambda status: status["restartCount"] > 0 and "terminated" in status["lastState"],
+    )
+
+    assert pod["status"]["containerStatuses"][0]["lastState"]["terminated"]["exitCode"] == 9
+    again = wait_pod(admin, namespace, lambda status: status["restartCount"] > 1)
+    assert again["status"]["containerStatuses"][0]["lastState"]["terminated"]["exitCode"] == 9
 
 
 def test_says_why_a_command_cannot_start(admin: KubeClient, namespace: str) -> None:
