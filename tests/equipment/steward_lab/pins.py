@@ -46,6 +46,23 @@ class Target:
 
 
 @dataclass(frozen=True, slots=True)
+class ModuleFiles:
+    """Files that a pinned Go module ships beside its code, such as the CRDs of a controller.
+
+    Attributes:
+        module: The folder of `lab_modules` that pins it.
+        path: Its module path.
+        names: The files, by their path in the module.
+        into: The folder of the set that gets them.
+    """
+
+    module: str
+    path: str
+    names: tuple[str, ...]
+    into: str
+
+
+@dataclass(frozen=True, slots=True)
 class BinarySet:
     """Commands that are built together and cached in one folder, complete or absent.
 
@@ -53,6 +70,7 @@ class BinarySet:
         name: What the set is, for messages.
         targets: What is compiled.
         wheels: Packages of `requirements/lab.txt` whose content goes into the folder too.
+        files: What else goes into it, out of pinned modules.
         duration: How long a first build takes, for the person who waits.
         free_gib: Free disk that a first build needs: modules, build cache and results.
     """
@@ -60,6 +78,7 @@ class BinarySet:
     name: str
     targets: tuple[Target, ...]
     wheels: tuple[str, ...] = ()
+    files: tuple[ModuleFiles, ...] = ()
     duration: str = "some minutes"
     free_gib: float = 7
 
