@@ -21,7 +21,7 @@ from steward_release.building import (
     render_table,
 )
 from steward_release.errors import ReleaseError
-from steward_release.lab_base import Bases, build_lab_bases
+from steward_release.lab_python import Bases, build_lab_bases
 from steward_release.pins import ROOT
 from steward_release.sources import IMAGES
 

@@ -15,7 +15,7 @@ from typing import Any, Final
 from steward_release.archives import load_archive
 from steward_release.buildah import Buildah, gather_cache_folder
 from steward_release.index import open_index_secrets
-from steward_release.lab_base import Bases
+from steward_release.lab_python import Bases
 from steward_release.pins import load_project
 from steward_release.sources import (
     WHEEL_SOURCES,

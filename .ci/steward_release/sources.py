@@ -48,6 +48,11 @@ class Image:
 IMAGES: Final = (
     Image("steward-operator", "operator/Dockerfile", ("requirements/operator.txt",)),
     Image("steward-runtime", "runtime/Dockerfile", ("requirements/runtime.txt",)),
+    Image(
+        "steward-demo-model",
+        "examples/model/Dockerfile",
+        ("examples/model/serve.py", "requirements/demo-model.txt", "requirements/weights.txt"),
+    ),
 )
 
 
