@@ -220,6 +220,19 @@ def boolean_because(reason: str) -> dict[str, Any]:
     return {"x-steward-boolean": reason}
 
 
+def never_falls(field: str, because: str) -> Rule:
+    """Say that an update may raise an integer and never lower it.
+
+    The one kind of rule over `oldSelf` that the kinds have: it needs the object that was there, so
+    `steward validate` leaves it to the API server.
+    """
+    return Rule(
+        rule=f"self.{field} >= oldSelf.{field}",
+        message=f"{field} must not become less, because {because}",
+        field_path=f".{field}",
+    )
+
+
 NAME_RULE: Final = Rule(
     rule=f"self.metadata.name.size() <= {OBJECT_NAME_LENGTH_MAX}",
     message=(

@@ -1,20 +1,23 @@
 """Evaluates the CEL rules of the kinds without an API server.
 
 The rules are those of the generated schemas, evaluated by CEL's own C++ implementation (extra
-`cli`) on the object with its defaults filled in, as the API server does. Rules over `oldSelf` and
-`authorizer` have no meaning offline; the linter of our API keeps them out of the kinds.
+`cli`) on the object with its defaults filled in, as the API server does. A rule over `oldSelf`
+compares with the object that is there, so that it holds for a file; the linter of our API keeps
+all but one kind of them, and `authorizer`, out of the kinds.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from functools import lru_cache
-from typing import Any
+from typing import Any, Final
 
 from steward_api.references import Step
 from steward_api.schema import VALIDATIONS, Schema
 from steward_api.shape import ShapeProblem
 from steward_cli.errors import MissingExtraError
+
+OLD_SELF: Final = "oldSelf"
 
 
 def check_rules(value: Any, schema: Schema) -> tuple[ShapeProblem, ...]:
@@ -28,7 +31,7 @@ def check_rules(value: Any, schema: Schema) -> tuple[ShapeProblem, ...]:
 
 def _walk(value: Any, schema: Schema, at: tuple[Step, ...]) -> Iterator[ShapeProblem]:
     for rule in schema.get(VALIDATIONS, ()):
-        if not _holds(rule["rule"], value):
+        if OLD_SELF not in rule["rule"] and not _holds(rule["rule"], value):
             field = rule.get("fieldPath", "").removeprefix(".")
             yield ShapeProblem((*at, field) if field else at, rule["message"])
     if isinstance(value, dict):

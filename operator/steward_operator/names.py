@@ -150,6 +150,11 @@ def secret_mount_path(role: SecretRole) -> str:
     return f"{KEYS_PATH}/{role}"
 
 
+def older_secret_mount_path(role: SecretRole, generation: int) -> str:
+    """Return the directory of a generated Secret that a newer generation replaces."""
+    return f"{KEYS_PATH}/older/{role}/{generation}"
+
+
 def credential_mount_path(secret: str) -> str:
     """Return the directory of a user's Secret in the Pod."""
     return f"{CREDENTIALS_PATH}/{secret}"

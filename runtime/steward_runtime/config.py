@@ -78,6 +78,16 @@ class ConfigFolder:
         """The bearer token of the purge Job."""
         return self.root / "keys" / "purge" / "token"
 
+    def list_older(self, role: str) -> tuple[Path, ...]:
+        """Return the folders of older generations of a key, the newest of them first.
+
+        Args:
+            role: name of the key's folder, for example `api`.
+        """
+        folder = self.root / "keys" / "older" / role
+        found = [each for each in _list_folder(folder) if each.name.isdecimal()]
+        return tuple(sorted(found, key=lambda each: int(each.name), reverse=True))
+
     @property
     def kek(self) -> Path:
         """The key-encryption key, base64."""
@@ -187,6 +197,13 @@ def read_secret(path: Path) -> str:
             "`steward up` writes the file on a laptop."
         )
     return text
+
+
+def _list_folder(folder: Path) -> list[Path]:
+    try:
+        return list(folder.iterdir())
+    except OSError:
+        return []
 
 
 def _read_document(path: Path) -> dict[str, Any]:

@@ -287,7 +287,10 @@ class Runtime:
         )
         endpoints = AdminEndpoints(
             AdminTokens(
-                documents.trust.current, purge_token.current, lambda: clock.now_ms() // 1_000
+                documents.trust.current,
+                purge_token.current,
+                lambda: clock.now_ms() // 1_000,
+                _gather_older_purge_tokens(self._settings.config),
             ),
             Status(facts, self._readiness),
             self._purges,
@@ -311,6 +314,7 @@ class Runtime:
                 None if bound is None else folder.credentials / bound,
                 clock.monotonic_seconds,
                 _gather_generated_key,
+                _gather_older_keys(folder),
             ),
             pseudonym=documents.keyring.pseudonym,
             turns=self._driver,
@@ -350,6 +354,17 @@ def find_version() -> str:
 
 def _gather_generated_key(path: Path) -> KeyEntry:
     return build_generated_entry(config.read_secret(path))
+
+
+def _gather_older_keys(folder: ConfigFolder) -> tuple[KeyEntry, ...]:
+    """Read replaced keys that still work. They act under the id of the one that replaced them."""
+    files = (each / folder.api_key.name for each in folder.list_older("api"))
+    return tuple(_gather_generated_key(file) for file in files if file.is_file())
+
+
+def _gather_older_purge_tokens(folder: ConfigFolder) -> tuple[str, ...]:
+    files = (each / folder.purge_token.name for each in folder.list_older("purge"))
+    return tuple(token for file in files if (token := _gather_purge_token(file)))
 
 
 def _gather_purge_token(path: Path) -> str | None:

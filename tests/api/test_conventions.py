@@ -104,6 +104,12 @@ def test_refuses_a_rule_that_breaks_a_rule(schema: dict[str, Any], problem: str)
     assert [f for f in found if f.path == "Thing.spec" and problem in f.problem]
 
 
+def test_accepts_that_an_integer_never_falls() -> None:
+    """The one rule over the older object: offline there is none, so it holds."""
+    message = "size must not become less, because of b"
+    assert check_schema(spec_with_rule("self.size >= oldSelf.size", message), "Thing.spec") == ()
+
+
 def test_does_not_mistake_text_in_quotes_for_a_call() -> None:
     """A literal that looks like a function is only text."""
     assert check_schema(spec_with_rule("self.size == 'url(x)'"), "Thing.spec") == ()

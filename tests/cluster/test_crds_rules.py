@@ -11,7 +11,7 @@ from steward_api.schema import build_schema
 from steward_api.shape import fill_defaults
 from steward_api.v1alpha1 import KINDS
 from steward_cli.rules import check_rules
-from steward_kinds.objects import Manifest
+from steward_kinds.objects import Manifest, build_object
 from steward_kinds.rule_cases import RULE_CASES, RuleCase
 from steward_lab.control_plane import ControlPlane
 from steward_lab.errors import ApiError
@@ -61,3 +61,16 @@ def test_refuses_what_the_rule_refuses(admin: KubeClient, namespace: str, case: 
     assert case.message in refusal
     assert [message for message in offline if message not in refusal] == []
     assert [message for message in offline if message.startswith(case.message)]
+
+
+@pytest.mark.parametrize("field", ["apiKeyGeneration"])
+def test_a_generation_of_keys_never_falls(admin: KubeClient, namespace: str, field: str) -> None:
+    """The same and a higher one are taken, a lower one is refused with words."""
+    kind = f"{API_VERSION}/Assistant"
+    manifest = build_object("Assistant", "rotated", keys={field: 5})
+    admin.create(manifest, namespace)
+    for generation in (5, 6):
+        admin.patch(kind, "rotated", namespace, body={"spec": {"keys": {field: generation}}})
+    with pytest.raises(ApiError, match=f"{field} must not become less") as refusal:
+        admin.patch(kind, "rotated", namespace, body={"spec": {"keys": {field: 4}}})
+    assert refusal.value.status == 422

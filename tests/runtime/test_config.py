@@ -139,3 +139,12 @@ def test_refuses_an_encryption_key_that_cannot_be_used(
 def test_shows_no_key_in_its_own_text(files: ConfigFiles) -> None:
     """A key that ends up in a message shows its name alone."""
     assert repr(load_encryption_key(_folder(files))) == "EncryptionKey('kek-1')"
+
+
+def test_lists_older_generations_of_a_key_the_newest_first(tmp_path: Path) -> None:
+    """By number and not by letter; what is no generation is passed over."""
+    folder = ConfigFolder(tmp_path)
+    assert folder.list_older("api") == ()
+    for name in ("2", "10", "..data", "x"):
+        (tmp_path / "keys/older/api" / name).mkdir(parents=True)
+    assert [each.name for each in folder.list_older("api")] == ["10", "2"]

@@ -22,6 +22,7 @@ from steward_api.meta import (
     Status,
     boolean_because,
     list_map,
+    never_falls,
     pending,
     refers_to,
 )
@@ -56,6 +57,21 @@ class Authentication(SchemaNode):
     """Secret of bound keys: key id to {keySha256, subject or mayActFor}; reloaded when it
     changes.
     """
+
+
+class Keys(SchemaNode):
+    """Generations of the keys that Steward makes; raising one replaces its keys."""
+
+    RULES: ClassVar[tuple[Rule, ...]] = (
+        never_falls("apiKeyGeneration", "a key that was replaced does not come back"),
+    )
+
+    api_key_generation: Annotated[int, Field(ge=1, le=1_000_000)] = 1
+    """Generation of the API key. A higher one replaces the key and restarts the Pod, now and when
+    the overlap ends.
+    """
+    api_key_overlap_seconds: Annotated[int, Field(ge=0, le=2_592_000)] = 3_600
+    """Seconds that a replaced API key goes on working, so that clients can change over."""
 
 
 class Limits(SchemaNode):
@@ -156,6 +172,8 @@ class AssistantSpec(SchemaNode):
     """RetentionPolicy that says how long each class of data is kept."""
     authentication: Authentication | None = None
     """Further keys. Without it only the generated key may chat."""
+    keys: Keys = Keys()
+    """Rotation of the generated keys."""
     limits: Limits = Limits()
     """Bounds on requests, tasks and turns."""
     storage: Storage = Storage()

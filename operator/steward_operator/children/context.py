@@ -16,6 +16,15 @@ from steward_operator.settings import OperatorSettings
 
 
 @dataclass(frozen=True, slots=True)
+class OlderSecret:
+    """A generated Secret that a newer generation replaces, and that is still needed."""
+
+    role: SecretRole
+    generation: int
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
 class ChildContext:
     """Everything that `build_…` functions read."""
 
@@ -33,6 +42,8 @@ class ChildContext:
     """True when suspended and no Pod of the Deployment is left: purging opens the volume itself."""
     operator_keys: tuple[TrustedKey, ...] = ()
     denial: Denial | None = None
+    older_secrets: tuple[OlderSecret, ...] = ()
+    """Secrets of older generations, to be mounted beside the newest."""
 
     @property
     def name(self) -> str:

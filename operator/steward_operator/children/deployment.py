@@ -87,7 +87,7 @@ def _build_container(context: ChildContext) -> Manifest:
         "resources": _build_resources(context),
         "securityContext": pod.build_container_security(),
         "volumeMounts": [
-            *pod.build_state_mounts(SecretRole),
+            *pod.build_state_mounts(context, SecretRole),
             *pod.build_credential_mounts(context),
         ],
         **_build_probes(context),

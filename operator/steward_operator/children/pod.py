@@ -72,6 +72,32 @@ def build_secret_mount(role: SecretRole) -> Manifest:
     return _mount(f"keys-{role}", names.secret_mount_path(role))
 
 
+def build_older_volumes(context: ChildContext, roles: Iterable[SecretRole]) -> list[Manifest]:
+    """Build the volumes of Secrets that newer generations replace."""
+    wanted = frozenset(roles)
+    return [
+        {
+            "name": f"keys-{older.role}-{older.generation}",
+            "secret": {"secretName": older.name, "defaultMode": SECRET_FILE_MODE},
+        }
+        for older in context.older_secrets
+        if older.role in wanted
+    ]
+
+
+def build_older_mounts(context: ChildContext, roles: Iterable[SecretRole]) -> list[Manifest]:
+    """Build the mounts that belong to `build_older_volumes`."""
+    wanted = frozenset(roles)
+    return [
+        _mount(
+            f"keys-{older.role}-{older.generation}",
+            names.older_secret_mount_path(older.role, older.generation),
+        )
+        for older in context.older_secrets
+        if older.role in wanted
+    ]
+
+
 def build_credential_volumes(context: ChildContext) -> list[Manifest]:
     """Build one volume per Secret of a user: whole, so that a change reaches the running Pod."""
     return [
@@ -93,6 +119,7 @@ def build_credential_mounts(context: ChildContext) -> list[Manifest]:
 
 def build_state_volumes(context: ChildContext, roles: Iterable[SecretRole]) -> list[Manifest]:
     """Build the volumes of a process that opens the database: Blueprint, trust, keys, data."""
+    roles = tuple(roles)
     blueprint = names.blueprint_config_map_name(context.name, context.digest)
     claim = names.data_claim_name(context.name)
     return [
@@ -101,17 +128,20 @@ def build_state_volumes(context: ChildContext, roles: Iterable[SecretRole]) -> l
         {"name": "data", "persistentVolumeClaim": {"claimName": claim}},
         build_temporary_volume(),
         *(build_secret_volume(context, role) for role in roles),
+        *build_older_volumes(context, roles),
     ]
 
 
-def build_state_mounts(roles: Iterable[SecretRole]) -> list[Manifest]:
+def build_state_mounts(context: ChildContext, roles: Iterable[SecretRole]) -> list[Manifest]:
     """Build the mounts that belong to `build_state_volumes`."""
+    roles = tuple(roles)
     return [
         _mount("blueprint", names.BLUEPRINT_PATH),
         _mount("trust", names.TRUST_PATH),
         {"name": "data", "mountPath": names.DATA_PATH},
         build_temporary_mount(),
         *(build_secret_mount(role) for role in roles),
+        *build_older_mounts(context, roles),
     ]
 
 

@@ -112,7 +112,9 @@ def _build_direct_pod(context: ChildContext) -> Manifest:
         **pod.build_pod_basics(context),
         "restartPolicy": "Never",
         "containers": [
-            _build_container(context, ["--data", names.DATA_PATH], pod.build_state_mounts(roles))
+            _build_container(
+                context, ["--data", names.DATA_PATH], pod.build_state_mounts(context, roles)
+            )
         ],
         "volumes": pod.build_state_volumes(context, roles),
     }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from datetime import UTC, datetime
 
 from steward_operator import labels
 from steward_operator.children.anchor import ENTROPY_KEY, GENERATION_KEY
@@ -32,10 +33,8 @@ class AnchorStore:
         """Drop an anchor that is gone."""
         self._known.pop(uid, None)
 
-    async def gather(
-        self, children: Iterable[Manifest], assistant_uid: str
-    ) -> dict[AnchorRole, Anchor]:
-        """Return the newest anchor of each role among an Assistant's children.
+    async def gather(self, children: Iterable[Manifest], assistant_uid: str) -> tuple[Anchor, ...]:
+        """Return the anchors among an Assistant's children, by role and generation.
 
         An access anchor of an earlier Assistant of the same name is left to the garbage
         collector.
@@ -43,17 +42,14 @@ class AnchorStore:
         Raises:
             ApiError: if an anchor that is not known yet cannot be read.
         """
-        newest: dict[AnchorRole, Anchor] = {}
+        found: list[Anchor] = []
         for child in children:
             if not is_usable_anchor(child, assistant_uid):
                 continue
             anchor = self._known.get(child["metadata"]["uid"]) or await self._read(child)
-            if anchor is None:
-                continue
-            known = newest.get(anchor.role)
-            if known is None or known.generation < anchor.generation:
-                newest[anchor.role] = anchor
-        return newest
+            if anchor is not None:
+                found.append(anchor)
+        return tuple(sorted(found, key=lambda anchor: (anchor.role, anchor.generation)))
 
     async def _read(self, child: Manifest) -> Anchor | None:
         metadata = child["metadata"]
@@ -86,6 +82,16 @@ def parse_anchor(manifest: Manifest) -> Anchor | None:
             generation=int(data[GENERATION_KEY]),
             entropy=str(data[ENTROPY_KEY]),
             uid=str(metadata["uid"]),
+            created_at=_parse_time(metadata.get("creationTimestamp")),
         )
     except (KeyError, ValueError):
         return None
+
+
+def _parse_time(text: object) -> datetime | None:
+    """Parse a time as the API server writes it.
+
+    Raises:
+        ValueError: if it is none.
+    """
+    return datetime.fromisoformat(str(text)).astimezone(UTC) if text else None

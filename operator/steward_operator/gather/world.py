@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TypeVar
@@ -96,6 +96,7 @@ class Gatherer:
         stores, namespace = self._stores, subject.namespace
         children = stores.children.manifests_of(namespace, subject.name)
         anchors = await stores.anchors.gather(children, assistant.metadata.uid)
+        newest = {anchor.role: anchor for anchor in anchors}
         generated = tuple(_generated_secrets(subject.name, anchors))
         reported = stores.mounts.of(subject)
         present = await stores.probes.gather(subject, (*generated, *reported))
@@ -118,7 +119,8 @@ class Gatherer:
             ),
             children=children,
             blueprints_in_use=await stores.uses.gather(subject, children),
-            anchors=anchors,
+            anchors=newest,
+            older_anchors=tuple(each for each in anchors if each is not newest[each.role]),
             secrets_present={name: present[name] for name in generated if name in present},
             last_blueprint=await stores.blueprints.gather(
                 subject, assistant.status.blueprint_digest
@@ -185,11 +187,11 @@ class Gatherer:
         return tuple(failures)
 
 
-def _generated_secrets(assistant: str, anchors: Mapping[AnchorRole, Anchor]) -> Iterator[str]:
-    for role, anchor_role in names.ANCHOR_OF_SECRET.items():
-        anchor = anchors.get(anchor_role)
-        if anchor is not None:
-            yield names.secret_name(assistant, role, anchor.entropy)
+def _generated_secrets(assistant: str, anchors: Iterable[Anchor]) -> Iterator[str]:
+    for anchor in anchors:
+        for role, anchor_role in names.ANCHOR_OF_SECRET.items():
+            if anchor_role is anchor.role:
+                yield names.secret_name(assistant, role, anchor.entropy)
 
 
 def _embedders(policies: Mapping[str, MemoryPolicy | Broken]) -> Iterator[str]:

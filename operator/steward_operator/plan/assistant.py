@@ -21,7 +21,7 @@ from steward_operator.plan.deployment_status import Rollout, resolve_rollout
 from steward_operator.plan.erasure import plan_deletion, plan_finalizer
 from steward_operator.plan.events import plan_events
 from steward_operator.plan.references import Resolved, resolve_references
-from steward_operator.plan.secrets import plan_secrets
+from steward_operator.plan.secrets import SecretPlan, plan_secrets
 from steward_operator.plan.status import Findings, plan_status, render_changed_status
 from steward_operator.plan.world import Plan, RuntimeQuestion, World
 
@@ -58,10 +58,16 @@ def plan_assistant(world: World) -> Plan:
         events=(
             plan_events(world.assistant.status.conditions, status.conditions) if changed else ()
         ),
-        requeue_seconds=world.settings.requeue_seconds if serving else None,
+        requeue_seconds=_plan_requeue(world, secrets) if secrets else None,
         question=_plan_question(world, findings),
         finalizer=plan_finalizer(world, is_served=serving is not None),
     )
+
+
+def _plan_requeue(world: World, secrets: SecretPlan) -> int:
+    end = secrets.ends_in_seconds
+    usual = world.settings.requeue_seconds
+    return usual if end is None else min(usual, end)
 
 
 def _plan_question(world: World, findings: Findings) -> RuntimeQuestion | None:

@@ -19,7 +19,7 @@ from steward_operator.children.purge_cron_job import build_purge_cron_job
 from steward_operator.children.service import build_admin_service, build_service
 from steward_operator.children.service_account import build_service_account
 from steward_operator.objects import Manifest, ObjectKey
-from steward_operator.plan.prune import PRUNED_KINDS, plan_prune
+from steward_operator.plan.prune import PRUNED_KINDS, plan_anchor_prune, plan_prune
 from steward_operator.plan.references import Resolved
 from steward_operator.plan.retention_policy import is_valid_interval
 from steward_operator.plan.secrets import SecretPlan
@@ -54,7 +54,8 @@ def plan_children(
     built = (build(context) for build in BUILDERS)
     children = tuple(child for child in built if child is not None)
     if findings.secrets.are_known:
-        return children, plan_prune(world, children)
+        surplus = plan_anchor_prune(world, findings.secrets.surplus)
+        return children, (*plan_prune(world, children), *surplus)
     # Secrets unknown or lost: what needs them is left as it is.
     free = tuple(child for child in children if child["kind"] not in HELD_UNTIL_SECRETS)
     return free, plan_prune(world, free, kept_kinds=HELD_UNTIL_SECRETS)
@@ -76,13 +77,14 @@ def _build_context(
         settings=world.settings,
         secret_names=secrets.names,
         anchor_names={
-            role: names.anchor_name(assistant.metadata.name, role, anchor.generation)
-            for role, anchor in secrets.anchors.items()
+            role: names.anchor_name(assistant.metadata.name, role, each.newest.generation)
+            for role, each in secrets.rotations.items()
         },
         purge_interval_minutes=_resolve_interval(world, resolved),
         is_stopped=assistant.spec.suspend and (not rollout.exists or rollout.is_empty),
         operator_keys=world.operator_keys,
         denial=findings.denial,
+        older_secrets=secrets.older,
     )
 
 

@@ -36,6 +36,17 @@ def plan_prune(
     )
 
 
+def plan_anchor_prune(world: World, uids: Collection[str]) -> tuple[ObjectKey, ...]:
+    """Return the keys of anchors that may go, sorted; their Secrets go with them."""
+    return tuple(
+        sorted(
+            key_of(child)
+            for child in world.children
+            if child.get("kind") == "ConfigMap" and child["metadata"].get("uid") in uids
+        )
+    )
+
+
 def is_owned_by(child: Manifest, uid: str) -> bool:
     """Say whether an object is controlled by the Assistant with `uid`."""
     owners = (child.get("metadata") or {}).get("ownerReferences") or []

@@ -86,6 +86,8 @@ class Anchor:
     entropy: str
     """32 hex digits."""
     uid: str = ""
+    created_at: datetime | None = None
+    """When the API server made it; None for one that is still to be made."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,6 +164,8 @@ class World:
     """Names of ConfigMaps that a ReplicaSet, Job or Pod of this Assistant mounts."""
     anchors: Mapping[AnchorRole, Anchor] = field(default_factory=dict)
     """The newest anchor of each role; no entry where there is none."""
+    older_anchors: tuple[Anchor, ...] = ()
+    """Every other anchor: generations that a newer one replaces."""
     secrets_present: Mapping[str, bool] = field(default_factory=dict)
     """Outcome of the last probe by Secret name; no entry where it was not probed yet."""
     last_blueprint: Blueprint | None = None

@@ -102,12 +102,21 @@ class Keys:
         bound: Path | None,
         monotonic_seconds: Callable[[], float],
         gather_generated: Callable[[Path], KeyEntry],
+        older: tuple[KeyEntry, ...] = (),
     ) -> None:
         """Read the keys.
+
+        Args:
+            generated: file of the generated key.
+            bound: folder of bound keys, if there is one.
+            monotonic_seconds: clock of the looks at the files.
+            gather_generated: reads a generated key.
+            older: generated keys that were replaced and go on working for a while.
 
         Raises:
             StewardError: what `gather_generated` raises.
         """
+        self._older = older
         self._generated = Watched(generated, gather_generated, monotonic_seconds)
         self._bound = (
             None if bound is None else Watched(bound, gather_bound_entries, monotonic_seconds)
@@ -140,7 +149,7 @@ class Keys:
         digest = _digest(key)
         found: KeyEntry | None = None
         bound = () if self._bound is None else self._bound.current()
-        for entry in (self._generated.current(), *bound):
+        for entry in (self._generated.current(), *self._older, *bound):
             if hmac.compare_digest(entry.digest, digest) and found is None:
                 found = entry
         if found is None:

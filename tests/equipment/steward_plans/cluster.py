@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import copy
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 from typing import Any
 
 from steward_api.blueprint import BLUEPRINT_FILE, Blueprint
 from steward_api.v1alpha1.assistant import AssistantStatus
 from steward_operator import labels, names
+from steward_operator.apply.marking import digest_wish, mark_wish
 from steward_operator.compare import has_drifted
+from steward_operator.gather.anchors import parse_anchor
 from steward_operator.objects import Manifest, key_of
 from steward_operator.plan.assistant import plan_assistant
-from steward_operator.plan.world import Anchor, AnchorRole, Plan, World
+from steward_operator.plan.world import Anchor, Plan, World
+from steward_plans.objects import NOW
 
 Address = tuple[str, str]
 
@@ -24,6 +28,8 @@ class Cluster:
     objects: dict[Address, Manifest] = field(default_factory=dict)
     secrets: set[str] = field(default_factory=set)
     writes: list[str] = field(default_factory=list)
+    now: datetime = NOW
+    """When objects are made: the time of the world that was last applied."""
     _last_uid: int = 0
 
     def observe(self, world: World) -> World:
@@ -34,16 +40,20 @@ class Cluster:
             for found in self.objects.values()
             if found["metadata"]["labels"].get(labels.ASSISTANT) == name
         )
-        anchors = {anchor.role: anchor for anchor in map(_read_anchor, children) if anchor}
+        found = [anchor for anchor in map(_read_anchor, children) if anchor]
+        found.sort(key=lambda anchor: anchor.generation)
+        newest = {anchor.role: anchor for anchor in found}
         return replace(
             world,
             children=children,
-            anchors=anchors,
+            anchors=newest,
+            older_anchors=tuple(each for each in found if each is not newest[each.role]),
             secrets_present={
                 secret: secret in self.secrets
+                for anchor in found
                 for role, anchor_role in names.ANCHOR_OF_SECRET.items()
-                if anchor_role in anchors
-                for secret in [names.secret_name(name, role, anchors[anchor_role].entropy)]
+                if anchor_role is anchor.role
+                for secret in [names.secret_name(name, role, anchor.entropy)]
             },
             blueprints_in_use=self._mounted_blueprints(),
             last_blueprint=self._read_blueprint(world),
@@ -51,6 +61,7 @@ class Cluster:
 
     def apply(self, world: World, plan: Plan) -> World:
         """Apply a plan and return the world that follows."""
+        self.now = world.now
         for planned in plan.anchors_to_create:
             self._create(planned.manifest)
         for secret in plan.secrets_to_create:
@@ -60,7 +71,7 @@ class Cluster:
         for child in plan.children:
             self._apply(child)
         for key in plan.prune:
-            del self.objects[key.kind, key.name]
+            self._collect_secrets(self.objects.pop((key.kind, key.name)))
             self.writes.append(f"delete {key.kind} {key.name}")
         if plan.status is not None:
             self.writes.append("status")
@@ -104,24 +115,33 @@ class Cluster:
             "uid": f"uid-{self._last_uid}",
             "resourceVersion": str(len(self.writes) + 1),
             "generation": 1,
+            "creationTimestamp": self.now.isoformat(),
         }
         self.objects[key.kind, key.name] = created
         self.writes.append(f"create {key.kind} {key.name}")
 
     def _apply(self, manifest: Manifest) -> None:
         key = key_of(manifest)
+        manifest = mark_wish(manifest, digest_wish(manifest))
         observed = self.objects.get((key.kind, key.name))
         if observed is None:
             self._create(manifest)
         elif has_drifted(manifest, observed):
             changed = _with_defaults(manifest)
             changed["metadata"] |= {
+                "creationTimestamp": observed["metadata"]["creationTimestamp"],
                 "uid": observed["metadata"]["uid"],
                 "resourceVersion": str(len(self.writes) + 1),
                 "generation": observed["metadata"]["generation"] + 1,
             }
             self.objects[key.kind, key.name] = {**changed, "status": observed.get("status", {})}
             self.writes.append(f"update {key.kind} {key.name}")
+
+    def _collect_secrets(self, owner: Manifest) -> None:
+        """Remove the Secrets of an anchor, as the garbage collector does."""
+        entropy = owner.get("data", {}).get("entropy")
+        if entropy:
+            self.secrets -= {name for name in self.secrets if name.endswith(entropy)}
 
     def _mounted_blueprints(self) -> frozenset[str]:
         mounted = set()
@@ -141,12 +161,7 @@ class Cluster:
 
 
 def _read_anchor(child: Manifest) -> Anchor | None:
-    role = child["metadata"]["labels"].get(labels.ANCHOR_ROLE)
-    if role is None:
-        return None
-    data = child["data"]
-    uid = child["metadata"]["uid"]
-    return Anchor(AnchorRole(role), int(data["generation"]), data["entropy"], uid)
+    return parse_anchor(child) if "data" in child else None
 
 
 def _with_defaults(manifest: Manifest) -> Manifest:

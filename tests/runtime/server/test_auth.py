@@ -178,3 +178,19 @@ def test_never_speaks_for_a_subject_outside_the_list(named: str, allowed: frozen
     else:
         with pytest.raises(Forbidden):
             resolve_subject(entry, [named])
+
+
+def test_a_replaced_key_speaks_under_the_name_of_the_one_that_replaced_it(tmp_path: Path) -> None:
+    """What has no subject belongs to the key's name, so a rotation loses no conversation."""
+    (tmp_path / "apiKey").write_text(GENERATED)
+    old = build_generated_entry("sk-steward-" + "o" * 43)
+    keys = Keys(
+        tmp_path / "apiKey",
+        None,
+        ManualClock().monotonic_seconds,
+        lambda path: build_generated_entry(path.read_text()),
+        (old,),
+    )
+    assert _ask(keys, "sk-steward-" + "o" * 43) == _ask(keys, GENERATED)
+    with pytest.raises(Unauthorized):
+        _ask(keys, "sk-steward-" + "p" * 43)

@@ -127,3 +127,14 @@ def test_tolerates_clocks_that_differ_a_little() -> None:
 def test_never_fails_on_any_text(token: str) -> None:
     """Whatever is shown, parsing gives claims or None."""
     assert parse_signed_claims(token, {"k": OPERATOR.public_key()}) is None
+
+
+def test_takes_the_purge_token_that_was_replaced_while_it_is_mounted() -> None:
+    """A Job that began before the rotation is let in, and to purges alone."""
+    tokens = AdminTokens(lambda: TRUST, lambda: "new", lambda: 0, ("old",))
+    for token in ("new", "old"):
+        tokens.check(f"Bearer {token}", Scope.PURGES)
+        with pytest.raises(Forbidden):
+            tokens.check(f"Bearer {token}", Scope.STATUS)
+    with pytest.raises(Unauthorized):
+        tokens.check("Bearer other", Scope.PURGES)
