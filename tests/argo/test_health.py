@@ -7,13 +7,14 @@ from typing import Any
 
 import pytest
 
+from steward_api.conditions import State, accepted_without_contract
 from steward_api.v1alpha1 import KINDS
 from steward_argo.health import Health, HealthScript, Verdict, read_script
 from steward_operator import names
 from steward_operator.objects import ObjectKey
 from steward_operator.plan import memory_policy, model, prompt, retention_policy, tool
 from steward_operator.plan.assistant import plan_assistant
-from steward_operator.plan.own_status import plan_unreadable
+from steward_operator.plan.own_status import plan_own_status, plan_unreadable
 from steward_operator.plan.parsing import OwnObject
 from steward_operator.plan.world import Broken, MountFailure, Plan, RuntimeReport, World, WriteFault
 from steward_operator.settings import OperatorSettings
@@ -31,12 +32,12 @@ from steward_plans.objects import (
     without_object,
 )
 
-PLANNERS: dict[str, Any] = {
-    "Model": model.plan_model,
-    "Tool": tool.plan_tool,
-    "Prompt": prompt.plan_prompt,
-    "MemoryPolicy": memory_policy.plan_memory_policy,
-    "RetentionPolicy": retention_policy.plan_retention_policy,
+CHECKS: dict[str, Any] = {
+    "Model": model.check_model,
+    "Tool": tool.check_tool,
+    "Prompt": prompt.check_prompt,
+    "MemoryPolicy": memory_policy.check_memory_policy,
+    "RetentionPolicy": retention_policy.check_retention_policy,
 }
 
 
@@ -52,9 +53,10 @@ def render(object_: Any, plan: Plan) -> Any:
     return {**manifest, "status": plan.status or manifest.get("status", {})}
 
 
-def plan_own(object_: OwnObject) -> Any:
+def plan_own(object_: OwnObject, accepted: State | None = None) -> Any:
     """Return an object without children, with its planned status."""
-    return render(object_, PLANNERS[object_.kind](object_, now=NOW, settings=OperatorSettings()))
+    problems = CHECKS[object_.kind](object_, OperatorSettings())
+    return render(object_, plan_own_status(object_, problems, now=NOW, accepted_state=accepted))
 
 
 def plan_whole(world: World) -> Any:
@@ -113,7 +115,7 @@ def test_an_object_of_another_version_is_degraded(script: HealthScript) -> None:
 
 def test_a_tool_without_contract_is_healthy_and_says_so(script: HealthScript) -> None:
     """It can be used; that each call waits for a review shows beside it."""
-    verdict = script.judge(plan_own(make_tool(contract=None)))
+    verdict = script.judge(plan_own(make_tool(contract=None), accepted_without_contract()))
     assert verdict.health is Health.HEALTHY
     assert verdict.message.startswith("spec.contract is not set")
 
