@@ -14,7 +14,10 @@ from pathlib import Path
 from typing import Final
 
 ROOT: Final = Path(__file__).resolve().parents[1]
-PYTEST: Final = (sys.executable, "-m", "pytest", "--quiet")
+PYTEST_OPTIONS: Final = ("-m", "pytest", "--quiet")
+PYTEST: Final = (sys.executable, *PYTEST_OPTIONS)
+SECOND_PYTHON: Final = "3.13"
+"""What the images run; the first one is the oldest that is supported."""
 UNIT_FOLDERS: Final = (
     "api",
     "operator",
@@ -24,6 +27,7 @@ UNIT_FOLDERS: Final = (
     "golden",
     "properties",
     "effects",
+    "lab",
 )
 WORKERS: Final = str(min(4, os.cpu_count() or 1))
 """Tests beside each other; more than 4 compete for memory rather than help."""
@@ -37,13 +41,17 @@ class Stage:
     command: tuple[str, ...]
 
 
+def build_unit_command(python: str) -> tuple[str, ...]:
+    """Return the command of all tests that need neither a control plane nor a model."""
+    folders = tuple(f"tests/{name}" for name in UNIT_FOLDERS if (ROOT / "tests" / name).is_dir())
+    return (python, *PYTEST_OPTIONS, "-n", WORKERS, "-m", "not cluster and not model", *folders)
+
+
 def build_test_stages() -> tuple[Stage, ...]:
     """Return what `make test` does: static checks, then tests from quick to slow."""
-    folders = tuple(f"tests/{name}" for name in UNIT_FOLDERS if (ROOT / "tests" / name).is_dir())
-    quick = (*PYTEST, "-n", WORKERS, "-m", "not cluster and not model")
     stages = [
         Stage("check", ("make", "--no-print-directory", "check")),
-        Stage("unit", (*quick, *folders)),
+        Stage("unit", build_unit_command(sys.executable)),
         Stage("cluster", (*PYTEST, "-n", "2", "--dist", "loadfile", "-m", "cluster", "tests")),
         Stage("model", (*PYTEST, "-m", "model and not cluster", "tests")),
         Stage("mutate", ("make", "--no-print-directory", "mutate", "FIELDS=changed")),
@@ -52,8 +60,9 @@ def build_test_stages() -> tuple[Stage, ...]:
 
 
 def build_ci_stages() -> tuple[Stage, ...]:
-    """Return what `.ci/run` does after `make setup`: the two commands of the README."""
-    stages = [*build_test_stages()]
+    """Return what `.ci/run` does after `make setup`: the README's commands, and a second Python."""
+    second = (sys.executable, ".ci/second_python.py", SECOND_PYTHON)
+    stages = [*build_test_stages(), Stage(f"unit {SECOND_PYTHON}", second)]
     if (ROOT / "examples" / "01-helpdesk" / "demo.py").is_file():
         stages.append(Stage("demo", ("make", "--no-print-directory", "demo")))
     return tuple(stages)
