@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fcntl
+import hashlib
 import json
 import tempfile
 import time
@@ -40,6 +41,8 @@ class Built:
     digest: str
     """`sha256:<hex>` of the image's manifest."""
     base: str
+    base_digest: str
+    """`sha256:<hex>` over the digests of the base's unpacked layers."""
     base_mebibytes: int
     """Files of the base, unpacked."""
     above_mebibytes: int
@@ -179,6 +182,7 @@ def _measure(buildah: Buildah, archive: Path, base: str) -> dict[str, Any]:
     below = [layer for layer in image.layers if layer.diff_id in base_layers]
     return {
         "digest": image.digest,
+        "base_digest": "sha256:" + hashlib.sha256(" ".join(base_layers).encode()).hexdigest(),
         "base_mebibytes": sum(layer.file_bytes for layer in below) // MEBIBYTE,
         "above_mebibytes": sum(layer.file_bytes for layer in above) // MEBIBYTE,
         "above_packed_mebibytes": sum(layer.packed_bytes for layer in above) // MEBIBYTE,

@@ -13,12 +13,14 @@ import platform
 import shutil
 import tarfile
 import tempfile
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 from steward_release.buildah import Buildah, gather_cache_folder
 from steward_release.errors import BuildFailed, ToolMissing
+from steward_release.installing import install_lock
 from steward_release.pins import ROOT
 from steward_release.programs import resolve_program, run_program
 
@@ -37,6 +39,7 @@ UNWANTED: Final = (
     *("var/cache", "var/lib/apt/lists", "var/log"),
 )
 """Addresses and names of this machine, and what nobody reads in an image."""
+Report = Callable[[str], None]
 EMPTIED: Final = ("dev", "proc", "run", "sys", "tmp")
 BASE: Final = "localhost/python:3.11"
 BUILD_BASE: Final = "localhost/python-build:3.11"
@@ -60,7 +63,7 @@ def digest_recipe() -> str:
     return hashlib.sha256(recipe + pins + Path(__file__).read_bytes()).hexdigest()[:16]
 
 
-def build_lab_bases(buildah: Buildah) -> Bases:
+def build_lab_bases(buildah: Buildah, report: Report) -> Bases:
     """Make both base images where the storage lacks them.
 
     Raises:
@@ -69,6 +72,7 @@ def build_lab_bases(buildah: Buildah) -> Bases:
     """
     folder = gather_cache_folder() / f"base-{digest_recipe()}"
     if not folder.is_dir():
+        report("making a base from Debian's packages, once: about 2 minutes")
         _make_archives(folder)
     mark = folder / "storage-has"
     if not (mark.exists() and all(map(buildah.has_image, (BASE, BUILD_BASE)))):
@@ -165,16 +169,7 @@ def _add_installer(folder: Path) -> None:
     target.mkdir(parents=True)
     wanted = folder.with_name("pip.txt")
     wanted.write_text(stanza, encoding="utf-8")
-    options = ("--quiet", "--no-deps", "--require-hashes", "--target", target, "-r", wanted)
-    for command in (("uv", "pip", "install"), ("pip", "install"), ("pip3", "install")):
-        program = shutil.which(command[0])
-        if program is not None:
-            run_program(program, *command[1:], *options, timeout_seconds=300)
-            break
-    else:
-        raise ToolMissing("neither uv nor pip is on PATH: one is needed to fetch the installer")
-    for cache in tuple(folder.rglob("__pycache__")):
-        shutil.rmtree(cache)
+    install_lock(wanted, target)
     shutil.rmtree(target / "bin", ignore_errors=True)
 
 

@@ -101,14 +101,20 @@ def stage_files(files: Iterable[Path], folder: Path, root: Path = ROOT) -> None:
 
 
 def gather_revision(sources: Iterable[str], root: Path = ROOT) -> Revision:
-    """Ask git which commit last changed the sources."""
+    """Ask git which commit last changed the sources; without sources, which one is checked out."""
     paths = tuple(sources)
-    logged = _ask_git(root, "log", "-1", "--format=%H %ct", "--", *paths)
+    limits = ("--", *paths) if paths else ()
+    logged = _ask_git(root, "log", "-1", "--format=%H %ct", *limits)
     if not logged:
         return Revision("unknown", EPOCH_WITHOUT_COMMIT)
     commit, epoch = logged.split()
-    is_dirty = bool(_ask_git(root, "status", "--porcelain", "--", *paths))
+    is_dirty = bool(_ask_git(root, "status", "--porcelain", *limits))
     return Revision(f"{commit}-dirty" if is_dirty else commit, int(epoch))
+
+
+def gather_head(root: Path = ROOT) -> Revision:
+    """Ask git for the commit that is checked out, and whether anything differs from it."""
+    return gather_revision((), root)
 
 
 def _is_source(file: Path) -> bool:
