@@ -90,12 +90,13 @@ def erasing(deadline_seconds: int) -> State:
     )
 
 
-def denied(denial: Denial) -> State:
+def denied(denial: Denial, *, is_purging: bool = True) -> State:
     """A Pod may run, but the runtime answers every new request with PolicyMissing."""
+    purging = "purging goes on" if is_purging else "nothing is purged until windows are mended"
     return _false(
         ConditionType.READY,
         Reason(denial.reason),
-        f"new requests are denied (PolicyMissing), and purging goes on: {denial.message}",
+        f"new requests are denied (PolicyMissing), and {purging}: {denial.message}",
     )
 
 
@@ -229,6 +230,27 @@ def egress_by_public_range(hosts: Iterable[str]) -> State:
 def egress_unknown() -> State:
     """Nothing is served, so nothing is allowed."""
     return State(ConditionType.EGRESS_EXACT, ConditionStatus.UNKNOWN, Reason.NO_BLUEPRINT)
+
+
+def residency_of_pods(zones: Iterable[str]) -> State:
+    """Pods are held to zones, and the volume as far as its class lets the scheduler."""
+    return State(
+        ConditionType.RESIDENCY_EXACT,
+        ConditionStatus.UNKNOWN,
+        Reason.VOLUME_NOT_CONSTRAINED,
+        f"Pods run in {', '.join(sorted(zones))} alone; use a StorageClass with "
+        "volumeBindingMode WaitForFirstConsumer, so that the volume is made where the Pod is",
+    )
+
+
+def residency_impossible(sets: Iterable[Iterable[str]]) -> State:
+    """No zone satisfies the Assistant and every policy."""
+    listed = "; ".join(sorted(", ".join(sorted(zones)) for zones in sets))
+    return _false(
+        ConditionType.RESIDENCY_EXACT,
+        Reason.ZONES_CONTRADICT,
+        f"no zone is in each of these lists, so no Pod can be placed: {listed}",
+    )
 
 
 def transport_plain() -> State:

@@ -54,7 +54,7 @@ def build_manifest(kind: type[Kind]) -> dict[str, Any]:
         "spec": {
             "group": GROUP,
             "names": spelled,
-            "scope": "Namespaced",
+            "scope": names.scope.value,
             "versions": [
                 {
                     "name": VERSION,

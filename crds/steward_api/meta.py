@@ -35,6 +35,9 @@ MESSAGE_LENGTH_MAX: Final = 1024
 DNS_LABEL_PATTERN: Final = "^[a-z0-9]([-a-z0-9]*[a-z0-9])?$"
 DNS_SUBDOMAIN_PATTERN: Final = "^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$"
 
+ZONE_PATTERN: Final = "^[A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?$"
+CIDR_PATTERN: Final = "^[0-9a-fA-F.:]+/[0-9]{1,3}$"
+
 HTTP_URL_PATTERN: Final = "^https?://[A-Za-z0-9.-]+(:[0-9]{1,5})?(/[^\\s?#]*)?$"
 """An absolute URL without credentials, query and fragment."""
 
@@ -44,6 +47,12 @@ ObjectName = Annotated[
 LabelName = Annotated[
     str, StringConstraints(min_length=1, max_length=LABEL_LENGTH_MAX, pattern=DNS_LABEL_PATTERN)
 ]
+ZoneName = Annotated[
+    str, StringConstraints(min_length=1, max_length=LABEL_LENGTH_MAX, pattern=ZONE_PATTERN)
+]
+"""Value of the label topology.kubernetes.io/zone of a node."""
+CidrBlock = Annotated[str, StringConstraints(min_length=4, max_length=49, pattern=CIDR_PATTERN)]
+"""An IPv4 or IPv6 network, for example 10.20.0.0/16."""
 Sha256Digest = Annotated[
     str, StringConstraints(min_length=71, max_length=71, pattern="^sha256:[0-9a-f]{64}$")
 ]
@@ -81,6 +90,13 @@ class PrinterColumn:
     priority: int = 0
 
 
+class Scope(StrEnum):
+    """Where objects of a kind live, in Kubernetes' words."""
+
+    NAMESPACED = "Namespaced"
+    CLUSTER = "Cluster"
+
+
 @dataclass(frozen=True, slots=True)
 class KindNames:
     """How a kind is called in the API."""
@@ -89,6 +105,7 @@ class KindNames:
     plural: str
     singular: str
     short_names: tuple[str, ...] = ()
+    scope: Scope = Scope.NAMESPACED
 
 
 class SchemaNode(Frozen):
@@ -122,6 +139,22 @@ class Sensitivity(StrEnum):
     INTERNAL = "Internal"
     CONFIDENTIAL = "Confidential"
     RESTRICTED = "Restricted"
+
+
+class DataClass(StrEnum):
+    """A class of data that one window covers."""
+
+    CONVERSATIONS = "Conversations"
+    TASKS = "Tasks"
+    MEMORY = "Memory"
+    AUDIT_DETAIL = "AuditDetail"
+
+
+class DeletionPolicy(StrEnum):
+    """What becomes of the data when the Assistant is deleted."""
+
+    RETAIN = "Retain"
+    ERASE = "Erase"
 
 
 class ConditionStatus(StrEnum):

@@ -19,6 +19,7 @@ class ConditionType(StrEnum):
     READY = "Ready"
     RUNTIME_VERIFIED = "RuntimeVerified"
     EGRESS_EXACT = "EgressExact"
+    RESIDENCY_EXACT = "ResidencyExact"
     TRANSPORT_ENCRYPTED = "TransportEncrypted"
     RECONCILING = "Reconciling"
     STALLED = "Stalled"
@@ -38,6 +39,8 @@ class Reason(StrEnum):
     URL_ARGUMENT_UNDECLARED = "UrlArgumentUndeclared"
     VARIABLE_UNDECLARED = "VariableUndeclared"
     BLUEPRINT_TOO_LARGE = "BlueprintTooLarge"
+    BEYOND_CLUSTER_POLICY = "BeyondClusterPolicy"
+    CLUSTER_POLICY_UNREADABLE = "ClusterPolicyUnreadable"
 
     RESOLVED = "Resolved"
     PROMPT_MISSING = "PromptMissing"
@@ -78,6 +81,8 @@ class Reason(StrEnum):
     PODS_NOT_SELECTED = "PodsNotSelected"
     TLS_NOT_CONFIGURED = "TlsNotConfigured"
     NO_BLUEPRINT = "NoBlueprint"
+    VOLUME_NOT_CONSTRAINED = "VolumeNotConstrained"
+    ZONES_CONTRADICT = "ZonesContradict"
 
     SETTLED = "Settled"
     NOT_STALLED = "NotStalled"
@@ -100,6 +105,10 @@ TYPE_MEANINGS: Final[Mapping[ConditionType, str]] = MappingProxyType(
         ConditionType.EGRESS_EXACT: (
             "The NetworkPolicy allows exactly the declared destinations. The runtime's own "
             "connector pins the declared hosts in any case."
+        ),
+        ConditionType.RESIDENCY_EXACT: (
+            "Pods and volume are in the zones of spec.residency and of ClusterAssistantPolicies. "
+            "Present where there are such zones."
         ),
         ConditionType.TRANSPORT_ENCRYPTED: "Clients reach the Service by TLS.",
         ConditionType.RECONCILING: (
@@ -140,6 +149,15 @@ REASON_MEANINGS: Final[Mapping[Reason, str]] = MappingProxyType(
         Reason.BLUEPRINT_TOO_LARGE: (
             "The compiled Blueprint is larger than a ConfigMap holds (900 KiB); shorten schemas, "
             "descriptions or the template."
+        ),
+        Reason.BEYOND_CLUSTER_POLICY: (
+            "The object goes beyond a bound of the platform team. The message names the "
+            "ClusterAssistantPolicy and its field. What a policy no longer allows is not served "
+            "on: new requests are denied, or the part that goes beyond is left out."
+        ),
+        Reason.CLUSTER_POLICY_UNREADABLE: (
+            "The bounds of the platform team cannot be read, so that nothing is allowed: mend the "
+            "ClusterAssistantPolicy that the message names, or let the operator list them."
         ),
         Reason.RESOLVED: "Every reference leads to an accepted object.",
         Reason.PROMPT_MISSING: "The Prompt does not exist.",
@@ -215,6 +233,15 @@ REASON_MEANINGS: Final[Mapping[Reason, str]] = MappingProxyType(
             "runtime's connector refuses other hosts."
         ),
         Reason.TLS_NOT_CONFIGURED: "The Service speaks plain HTTP inside the cluster.",
+        Reason.VOLUME_NOT_CONSTRAINED: (
+            "Pods run in the named zones alone. A volume of one zone follows its Pod where the "
+            "StorageClass waits for the first consumer; what a volume of several zones, its "
+            "snapshots and the declared endpoints do, the operator cannot see."
+        ),
+        Reason.ZONES_CONTRADICT: (
+            "The Assistant and the policies that govern it have no zone in common, so that no "
+            "Pod finds a place."
+        ),
         Reason.NO_BLUEPRINT: "There is nothing to serve yet.",
         Reason.SETTLED: "Nothing is left to do.",
         Reason.NOT_STALLED: "Nothing waits for somebody.",

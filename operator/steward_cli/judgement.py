@@ -13,10 +13,20 @@ from typing import Any, Final
 from steward_api.conditions import Problem
 from steward_api.references import Step
 from steward_api.shape import render_path
-from steward_api.v1alpha1 import Assistant, MemoryPolicy, Model, Prompt, RetentionPolicy, Tool
+from steward_api.v1alpha1 import (
+    Assistant,
+    ClusterAssistantPolicy,
+    MemoryPolicy,
+    Model,
+    Prompt,
+    RetentionPolicy,
+    Tool,
+)
 from steward_cli.manifests import Document, Fault
-from steward_cli.worlds import build_worlds
+from steward_cli.worlds import build_bounds, build_worlds
 from steward_operator.plan.blueprint import check_size, compile_blueprint
+from steward_operator.plan.bounds import check_bounds
+from steward_operator.plan.cluster_assistant_policy import check_cluster_assistant_policy
 from steward_operator.plan.memory_policy import check_memory_policy
 from steward_operator.plan.model import check_model
 from steward_operator.plan.prompt import check_prompt
@@ -29,6 +39,7 @@ from steward_operator.settings import OperatorSettings
 _SETTINGS: Final = OperatorSettings(is_local_model_allowed=True)
 """Files may be meant for this machine, where a Local model runs."""
 _CHECKS: Final[tuple[tuple[type, Callable[[Any, OperatorSettings], tuple[Problem, ...]]], ...]] = (
+    (ClusterAssistantPolicy, check_cluster_assistant_policy),
     (MemoryPolicy, check_memory_policy),
     (Model, check_model),
     (Prompt, check_prompt),
@@ -39,12 +50,17 @@ _STEP: Final = re.compile(r"\.?([^.\[\]]+)|\[([^\]]*)\]")
 
 
 def check_objects(documents: Sequence[Document]) -> Iterator[Fault]:
-    """Yield what keeps each object from being accepted, seen alone."""
+    """Yield what keeps each object from being accepted, seen alone or under the bounds."""
+    known = [document.object for document in documents if document.object is not None]
     for document in documents:
         for kind, check in _CHECKS:
             if isinstance(document.object, kind):
                 for problem in check(document.object, _SETTINGS):
                     yield _fault(document, problem)
+        if document.object is not None:
+            bounds = build_bounds(known, document.object.metadata.namespace)
+            for problem in check_bounds(document.object, bounds):
+                yield _fault(document, problem)
 
 
 def check_assistants(documents: Sequence[Document]) -> Iterator[Fault]:

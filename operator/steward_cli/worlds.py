@@ -9,8 +9,17 @@ from types import MappingProxyType
 from typing import Final, TypeVar
 
 from steward_api.blueprint import TrustedKey
-from steward_api.v1alpha1 import Assistant, MemoryPolicy, Model, Prompt, RetentionPolicy, Tool
+from steward_api.v1alpha1 import (
+    Assistant,
+    ClusterAssistantPolicy,
+    MemoryPolicy,
+    Model,
+    Prompt,
+    RetentionPolicy,
+    Tool,
+)
 from steward_operator.names import ENTROPY_LENGTH, AnchorRole
+from steward_operator.plan.bounds import Bounds, select_bounds
 from steward_operator.plan.parsing import OwnObject
 from steward_operator.plan.world import Anchor, World
 from steward_operator.settings import OperatorSettings
@@ -71,7 +80,14 @@ def _build_world(
         anchors=around.anchors,
         secrets_present=around.secrets_present,
         operator_keys=around.operator_keys,
+        bounds=build_bounds(objects, namespace),
     )
+
+
+def build_bounds(objects: Iterable[OwnObject], namespace: str) -> Bounds:
+    """Return what the ClusterAssistantPolicies among `objects` allow in a namespace."""
+    policies = (found for found in objects if isinstance(found, ClusterAssistantPolicy))
+    return select_bounds(policies, namespace)
 
 
 def _select(

@@ -24,6 +24,7 @@ from steward_operator.errors import ApiError, ConfigurationError, OperatorError
 from steward_operator.gather.anchors import AnchorStore
 from steward_operator.gather.blueprints import BlueprintStore, BlueprintUses
 from steward_operator.gather.child_cache import ChildCache
+from steward_operator.gather.cluster_policies import ClusterPolicies
 from steward_operator.gather.mount_failures import MountFailures
 from steward_operator.gather.own_cache import OwnCache
 from steward_operator.gather.probes import SecretProbes
@@ -143,8 +144,10 @@ def build_engine(
     clock, draw = loop.time, _draw
     period = float(options.settings.requeue_seconds)
     anchors, probes = AnchorStore(client), SecretProbes(client, clock, draw, period)
+    own = OwnCache()
     stores = Stores(
-        own=OwnCache(),
+        own=own,
+        policies=ClusterPolicies(own),
         children=ChildCache(),
         anchors=anchors,
         probes=probes,

@@ -40,6 +40,7 @@ def test_every_reason_is_used() -> None:
     source = inspect.getsource(conditions)
     from steward_operator.plan import (  # the plan is where reasons of problems are chosen
         blueprint,
+        bounds,
         json_schema,
         memory_policy,
         model,
@@ -52,6 +53,7 @@ def test_every_reason_is_used() -> None:
 
     for module in (
         blueprint,
+        bounds,
         json_schema,
         memory_policy,
         model,

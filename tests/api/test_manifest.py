@@ -8,7 +8,7 @@ import pytest
 import yaml
 
 from steward_api import manifest
-from steward_api.meta import Kind
+from steward_api.meta import Kind, Scope
 from steward_api.v1alpha1 import KINDS, Assistant
 
 MANIFESTS = Path(__file__).parents[2] / "crds" / "manifests"
@@ -56,7 +56,13 @@ def test_declares_status_columns_and_category(kind: type[Kind]) -> None:
     assert version["subresources"] == {"status": {}}
     assert next(column["name"] for column in version["additionalPrinterColumns"])
     assert spec["names"]["categories"] == ["steward"]
-    assert spec["scope"] == "Namespaced"
+    assert spec["scope"] == kind.NAMES.scope.value
+
+
+def test_only_bounds_live_outside_namespaces() -> None:
+    """What teams write lives in their namespaces; what binds them does not."""
+    found = [kind.NAMES.kind for kind in KINDS if kind.NAMES.scope is Scope.CLUSTER]
+    assert found == ["ClusterAssistantPolicy"]
 
 
 def test_gives_short_names_only_where_there_are_some() -> None:

@@ -52,6 +52,7 @@ MINIMAL_SPECS: dict[str, dict[str, Any]] = {
             for name in ("Conversations", "Tasks", "Memory", "AuditDetail")
         ]
     },
+    "ClusterAssistantPolicy": {},
 }
 
 

@@ -7,18 +7,28 @@ alone.
 """
 
 from steward_api.v1alpha1.assistant import Assistant
+from steward_api.v1alpha1.cluster_assistant_policy import ClusterAssistantPolicy
 from steward_api.v1alpha1.memory_policy import MemoryPolicy
 from steward_api.v1alpha1.model import Model
 from steward_api.v1alpha1.prompt import Prompt
 from steward_api.v1alpha1.retention_policy import RetentionPolicy
 from steward_api.v1alpha1.tool import Tool
 
-KINDS = (Assistant, Model, Tool, Prompt, MemoryPolicy, RetentionPolicy)
+KINDS = (
+    Assistant,
+    Model,
+    Tool,
+    Prompt,
+    MemoryPolicy,
+    RetentionPolicy,
+    ClusterAssistantPolicy,
+)
 """Every kind that is served, in the order of the documentation."""
 
 __all__ = [
     "KINDS",
     "Assistant",
+    "ClusterAssistantPolicy",
     "MemoryPolicy",
     "Model",
     "Prompt",

@@ -11,8 +11,11 @@ from steward_api.meta import (
     LABEL_NAME_RULE,
     NAME_RULE,
     SECRET_KIND,
+    CidrBlock,
+    DeletionPolicy,
     Kind,
     KindNames,
+    LabelName,
     LocalRef,
     PrinterColumn,
     Rule,
@@ -20,8 +23,10 @@ from steward_api.meta import (
     SecretRef,
     Sha256Digest,
     Status,
+    ZoneName,
     boolean_because,
     list_map,
+    list_set,
     never_falls,
     pending,
     refers_to,
@@ -30,15 +35,41 @@ from steward_api.meta import (
 CPU_PATTERN = "^([0-9]{1,4}(\\.[0-9]{1,3})?|[0-9]{1,6}m)$"
 SIZE_PATTERN = "^[1-9][0-9]{0,5}(Ki|Mi|Gi|Ti)$"
 
+LABEL_KEY_PATTERN = (
+    "^([a-z0-9]([-a-z0-9.]*[a-z0-9])?/)?[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?$"
+)
+LABEL_VALUE_PATTERN = "^([A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?)?$"
+
 CpuQuantity = Annotated[str, StringConstraints(min_length=1, max_length=10, pattern=CPU_PATTERN)]
 ByteQuantity = Annotated[str, StringConstraints(min_length=3, max_length=10, pattern=SIZE_PATTERN)]
 
+__all__ = [
+    "Assistant",
+    "AssistantSpec",
+    "AssistantStatus",
+    "Authentication",
+    "DeletionPolicy",
+    "Exposure",
+    "Keys",
+    "Limits",
+    "Peer",
+    "PeerPods",
+    "PeerType",
+    "PodLabel",
+    "PodResources",
+    "PodSettings",
+    "PromptRef",
+    "Residency",
+    "ResourceAmounts",
+    "Storage",
+]
 
-class DeletionPolicy(StrEnum):
-    """What becomes of the data when the Assistant is deleted."""
 
-    RETAIN = "Retain"
-    ERASE = "Erase"
+class PeerType(StrEnum):
+    """What a peer is."""
+
+    PODS = "Pods"
+    CIDR = "CIDR"
 
 
 class PromptRef(SchemaNode):
@@ -123,20 +154,68 @@ class PodSettings(SchemaNode):
     """Compute resources of the runtime's container."""
 
 
-class Peer(SchemaNode):
-    """Pods that may reach the assistant."""
+class PodLabel(SchemaNode):
+    """A label that a Pod must carry."""
 
-    namespace: Annotated[str, StringConstraints(min_length=1, max_length=63)]
-    """Name of the namespace whose Pods may connect."""
+    key: Annotated[str, StringConstraints(min_length=1, max_length=317, pattern=LABEL_KEY_PATTERN)]
+    """Key of the label, for example app.kubernetes.io/name."""
+    value: Annotated[str, StringConstraints(max_length=63, pattern=LABEL_VALUE_PATTERN)] = ""
+    """Value of the label."""
+
+
+class PeerPods(SchemaNode):
+    """Pods of one namespace."""
+
+    namespace: LabelName
+    """Namespace of the Pods."""
+    labels: Annotated[
+        tuple[PodLabel, ...], Field(max_length=8, json_schema_extra=list_map("key"))
+    ] = ()
+    """Labels that the Pods must carry, all of them. Empty means every Pod of the namespace."""
+
+
+class Peer(SchemaNode):
+    """Who may reach the assistant."""
+
+    RULES: ClassVar[tuple[Rule, ...]] = (
+        Rule(
+            "(self.type == 'Pods') == has(self.pods)",
+            "pods must be set when type is Pods, and only then",
+            ".pods",
+        ),
+        Rule(
+            "(self.type == 'CIDR') == has(self.cidr)",
+            "cidr must be set when type is CIDR, and only then",
+            ".cidr",
+        ),
+    )
+
+    name: LabelName
+    """Name of the peer in this list."""
+    type: PeerType
+    """Pods of a namespace, or addresses outside the cluster (CIDR)."""
+    pods: PeerPods | None = None
+    """The Pods; set when type is Pods."""
+    cidr: CidrBlock | None = None
+    """The network; set when type is CIDR. Addresses of Pods change, so name Pods by labels."""
 
 
 class Exposure(SchemaNode):
-    """Who may connect to the assistant's Service."""
+    """Who may connect to the assistant's API."""
 
     allowed_from: Annotated[
-        tuple[Peer, ...], Field(max_length=32, json_schema_extra=list_map("namespace"))
+        tuple[Peer, ...], Field(max_length=32, json_schema_extra=list_map("name"))
     ] = ()
-    """Namespaces whose Pods may connect, besides the Assistant's own."""
+    """Who may connect; nobody else can. Empty means every Pod of the Assistant's own namespace."""
+
+
+class Residency(SchemaNode):
+    """Where the assistant's Pods, and with them its volume, may be."""
+
+    zones: Annotated[
+        tuple[ZoneName, ...], Field(min_length=1, max_length=16, json_schema_extra=list_set())
+    ]
+    """Zones that Pods may run in, values of the nodes' label topology.kubernetes.io/zone."""
 
 
 class AssistantSpec(SchemaNode):
@@ -181,7 +260,11 @@ class AssistantSpec(SchemaNode):
     pod: PodSettings = PodSettings()
     """Settings of the runtime's Pod."""
     exposure: Annotated[Exposure, Field(json_schema_extra=pending("real cluster"))] = Exposure()
-    """Who may connect to the assistant's Service."""
+    """Who may connect to the assistant's API."""
+    residency: Residency | None = None
+    """Where the assistant may be. Without it Pods run in any zone that a ClusterAssistantPolicy
+    leaves.
+    """
     suspend: Annotated[
         bool, Field(json_schema_extra=boolean_because("CronJob and Job call it suspend, too"))
     ] = False

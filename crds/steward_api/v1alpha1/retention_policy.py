@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from enum import StrEnum
 from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 
 from steward_api.meta import (
     NAME_RULE,
+    DataClass,
     Kind,
     KindNames,
     LabelName,
@@ -19,14 +19,15 @@ from steward_api.meta import (
     list_map,
 )
 
-
-class DataClass(StrEnum):
-    """A class of data that one window covers."""
-
-    CONVERSATIONS = "Conversations"
-    TASKS = "Tasks"
-    MEMORY = "Memory"
-    AUDIT_DETAIL = "AuditDetail"
+__all__ = [
+    "Backup",
+    "DataClass",
+    "Hold",
+    "Purge",
+    "RetentionPolicy",
+    "RetentionPolicySpec",
+    "Window",
+]
 
 
 class Window(SchemaNode):

@@ -11,7 +11,7 @@ from steward_operator.errors import AbsentError
 from steward_operator.gather.own_cache import OwnCache
 from steward_operator.gather.subject import Subject
 from steward_operator.kube.client import KubeClient
-from steward_operator.kube.resources import OWN
+from steward_operator.kube.resources import CLUSTER_POLICIES, OWN
 from steward_operator.objects import Manifest
 from steward_operator.plan.parsing import OwnObject
 from steward_operator.plan.world import Broken, Plan
@@ -22,7 +22,7 @@ tells of children, references and Deployment together."""
 LATEST_SECONDS: Final = 2.0
 """It waits no longer than this in all."""
 
-_RESOURCES: Final = {resource.kind: resource for resource in OWN}
+_RESOURCES: Final = {resource.kind: resource for resource in (*OWN, CLUSTER_POLICIES)}
 
 
 @dataclass(slots=True)

@@ -9,7 +9,9 @@ from dataclasses import dataclass
 from steward_api.blueprint import Blueprint, Denial, TrustedKey
 from steward_api.meta import API_VERSION
 from steward_api.v1alpha1 import Assistant
+from steward_api.v1alpha1.assistant import Peer
 from steward_operator import labels
+from steward_operator.children.destinations import Destination
 from steward_operator.names import AnchorRole, Component, SecretRole
 from steward_operator.objects import Manifest
 from steward_operator.settings import OperatorSettings
@@ -42,6 +44,14 @@ class ChildContext:
     """True when suspended and no Pod of the Deployment is left: purging opens the volume itself."""
     operator_keys: tuple[TrustedKey, ...] = ()
     denial: Denial | None = None
+    destinations: tuple[Destination, ...] = ()
+    """Where the runtime may connect: what the Blueprint declares and policies allow."""
+    peers: tuple[Peer, ...] | None = ()
+    """Who may connect to the API; None for every Pod of the own namespace."""
+    zones: tuple[tuple[str, ...], ...] = ()
+    """Sets of zones of which each must hold for a Pod; empty where any zone will do."""
+    is_purging_held: bool = False
+    """True while a window in force is shorter than a policy asks for."""
     older_secrets: tuple[OlderSecret, ...] = ()
     """Secrets of older generations, to be mounted beside the newest."""
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 from urllib.parse import SplitResult, urlsplit
@@ -68,11 +67,6 @@ def parse_destination(url: str, namespace: str) -> Destination:
     return Destination(Reach.HOSTNAME, host, port)
 
 
-def resolve_destinations(blueprint: Blueprint, namespace: str) -> tuple[Destination, ...]:
-    """Return the destinations of models, embedder and tools, sorted and each once."""
-    return tuple(sorted({parse_destination(url, namespace) for url in _urls(blueprint)}))
-
-
 def _port_of(parts: SplitResult) -> int:
     try:
         declared = parts.port
@@ -81,14 +75,16 @@ def _port_of(parts: SplitResult) -> int:
     return DEFAULT_PORTS.get(parts.scheme, 0) if declared is None else declared
 
 
-def _urls(blueprint: Blueprint) -> Iterator[str]:
-    for model in blueprint.models:
-        if model.base_url:
-            yield model.base_url
-    if blueprint.memory and blueprint.memory.embedder and blueprint.memory.embedder.base_url:
-        yield blueprint.memory.embedder.base_url
-    for tool in blueprint.tools:
-        yield tool.url
+def gather_model_urls(blueprint: Blueprint) -> tuple[str, ...]:
+    """Return the base URLs of models and embedder; a Local model has none."""
+    embedder = blueprint.memory.embedder if blueprint.memory else None
+    models = (*blueprint.models, embedder) if embedder else blueprint.models
+    return tuple(model.base_url for model in models if model.base_url)
+
+
+def gather_tool_urls(blueprint: Blueprint) -> tuple[str, ...]:
+    """Return the URLs of tools."""
+    return tuple(tool.url for tool in blueprint.tools)
 
 
 def _is_address(host: str) -> bool:

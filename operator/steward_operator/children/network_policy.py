@@ -12,9 +12,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Final
 
+from steward_api.v1alpha1.assistant import Peer
 from steward_operator import labels, names
 from steward_operator.children.context import ChildContext, build_owned_metadata
-from steward_operator.children.destinations import Destination, Reach, resolve_destinations
+from steward_operator.children.destinations import Destination, Reach
 from steward_operator.names import Component
 from steward_operator.objects import Manifest
 
@@ -74,17 +75,13 @@ def build_purge_policy(context: ChildContext) -> Manifest:
 
 def _build_ingress(context: ChildContext) -> list[Manifest]:
     settings = context.settings
-    guests = sorted(peer.namespace for peer in context.assistant.spec.exposure.allowed_from)
     operator = {
         **_namespace_peer(settings.operator_namespace),
         "podSelector": {"matchLabels": {labels.NAME: names.FIELD_MANAGER}},
     }
     purge = {"podSelector": _select(context, Component.PURGE)}
     return [
-        {
-            "from": [{"podSelector": {}}, *(_namespace_peer(guest) for guest in guests)],
-            "ports": [_port(names.HTTP_PORT)],
-        },
+        *_build_guest_rules(context),
         {"from": [purge, operator], "ports": [_port(names.ADMIN_PORT)]},
         {
             "from": [{"podSelector": {}}, _namespace_peer(settings.monitoring_namespace)],
@@ -93,8 +90,25 @@ def _build_ingress(context: ChildContext) -> list[Manifest]:
     ]
 
 
+def _build_guest_rules(context: ChildContext) -> list[Manifest]:
+    """Allow the peers; a rule without a peer would allow everybody, so none is no rule."""
+    peers = context.peers
+    sources = [{"podSelector": {}}] if peers is None else [_build_peer(peer) for peer in peers]
+    return [{"from": sources, "ports": [_port(names.HTTP_PORT)]}] if sources else []
+
+
+def _build_peer(peer: Peer) -> Manifest:
+    if peer.pods is None:
+        return {"ipBlock": {"cidr": peer.cidr}}
+    selector = _namespace_peer(peer.pods.namespace)
+    if not peer.pods.labels:
+        return selector
+    wanted = {label.key: label.value for label in peer.pods.labels}
+    return {**selector, "podSelector": {"matchLabels": wanted}}
+
+
 def _build_egress(context: ChildContext) -> list[Manifest]:
-    destinations = resolve_destinations(context.blueprint, context.namespace)
+    destinations = context.destinations
     return [
         _build_dns_rule(context),
         *_build_service_rules(destinations),

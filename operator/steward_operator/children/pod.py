@@ -14,6 +14,7 @@ from steward_operator.children.context import (
     credentials_of,
     volume_name_of_credential,
 )
+from steward_operator.children.placement import build_placement
 from steward_operator.names import SecretRole
 from steward_operator.objects import Manifest
 
@@ -54,6 +55,7 @@ def build_pod_basics(context: ChildContext) -> Manifest:
         "automountServiceAccountToken": False,
         "enableServiceLinks": False,
         "securityContext": build_pod_security(context),
+        **build_placement(context),
     }
     pull_secrets = context.settings.runtime_image_pull_secrets
     if pull_secrets:

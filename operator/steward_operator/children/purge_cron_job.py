@@ -30,7 +30,7 @@ HOURS_PER_DAY: Final = 24
 
 
 def build_purge_cron_job(context: ChildContext) -> Manifest:
-    """Build the CronJob; it is never suspended."""
+    """Build the CronJob; it rests only while a policy asks for longer windows."""
     metadata = build_owned_metadata(
         context, names.purge_cron_job_name(context.name), Component.PURGE
     )
@@ -47,7 +47,7 @@ def build_purge_cron_job(context: ChildContext) -> Manifest:
             "startingDeadlineSeconds": START_DEADLINE_SECONDS,
             "successfulJobsHistoryLimit": 1,
             "failedJobsHistoryLimit": 1,
-            "suspend": False,
+            "suspend": context.is_purging_held,
             "jobTemplate": {
                 "metadata": {"labels": labels.labels_of_owned_child(context.name, Component.PURGE)},
                 "spec": _build_job(context),

@@ -146,7 +146,7 @@ class OwnCache:
 def subject_of(manifest: Manifest) -> Subject:
     """Return the subject that a manifest of ours describes."""
     metadata = manifest["metadata"]
-    return build_subject(manifest["kind"], metadata["namespace"], metadata["name"])
+    return build_subject(manifest["kind"], metadata.get("namespace", ""), metadata["name"])
 
 
 def build_subject(kind: str, namespace: str, name: str) -> Subject:

@@ -23,6 +23,7 @@ from steward_operator.errors import AbsentError
 from steward_operator.gather.anchors import AnchorStore
 from steward_operator.gather.blueprints import BlueprintStore, BlueprintUses
 from steward_operator.gather.child_cache import ChildCache
+from steward_operator.gather.cluster_policies import ClusterPolicies
 from steward_operator.gather.mount_failures import MountFailures
 from steward_operator.gather.own_cache import OwnCache
 from steward_operator.gather.probes import SecretProbes
@@ -47,6 +48,7 @@ class Stores:
     """Everything that is remembered about the cluster."""
 
     own: OwnCache
+    policies: ClusterPolicies
     children: ChildCache
     anchors: AnchorStore
     probes: SecretProbes
@@ -127,6 +129,7 @@ class Gatherer:
             ),
             mount_failures=self._mount_failures(subject, present),
             faults=faults,
+            bounds=stores.policies.bounds_of(namespace),
             operator_keys=self._sources.operator_keys,
             runtime=stores.reports.of(subject),
         )

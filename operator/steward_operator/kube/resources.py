@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
-from steward_api.meta import GROUP, VERSION
-from steward_api.v1alpha1 import KINDS
+from steward_api.meta import GROUP, VERSION, Scope
+from steward_api.v1alpha1 import KINDS, ClusterAssistantPolicy
 from steward_operator.objects import Manifest
 
 
@@ -50,8 +50,15 @@ def _own(kind: str, plural: str) -> Resource:
     return Resource(GROUP, VERSION, plural, kind)
 
 
-OWN: Final = tuple(_own(kind.NAMES.kind, kind.NAMES.plural) for kind in KINDS)
-"""Our own kinds, the Assistant first."""
+OWN: Final = tuple(
+    _own(kind.NAMES.kind, kind.NAMES.plural)
+    for kind in KINDS
+    if kind.NAMES.scope is Scope.NAMESPACED
+)
+"""Our own kinds that live in namespaces, the Assistant first."""
+CLUSTER_POLICIES: Final = _own(
+    ClusterAssistantPolicy.NAMES.kind, ClusterAssistantPolicy.NAMES.plural
+)
 
 ASSISTANTS: Final = OWN[0]
 CONFIG_MAPS: Final = Resource("", "v1", "configmaps", "ConfigMap")
@@ -85,7 +92,17 @@ them."""
 
 _BY_KIND: Final = {
     (resource.api_version, resource.kind): resource
-    for resource in (*OWN, *CHILDREN, SECRETS, EVENTS, PODS, REPLICA_SETS, JOBS, NEW_EVENTS)
+    for resource in (
+        *OWN,
+        CLUSTER_POLICIES,
+        *CHILDREN,
+        SECRETS,
+        EVENTS,
+        PODS,
+        REPLICA_SETS,
+        JOBS,
+        NEW_EVENTS,
+    )
 }
 
 

@@ -7,6 +7,7 @@ served, the last accepted Blueprint is served on; where there is none, nothing i
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from typing import Final
 
 from steward_api.blueprint import Blueprint
@@ -14,12 +15,16 @@ from steward_api.conditions import Problem
 from steward_api.meta import OBJECT_NAME_LENGTH_MAX
 from steward_api.reasons import Reason
 from steward_api.v1alpha1 import Assistant
+from steward_api.v1alpha1.assistant import PeerType
 from steward_operator.plan.blueprint import check_size, compile_blueprint
+from steward_operator.plan.bounds import check_bounds
 from steward_operator.plan.children import plan_children
 from steward_operator.plan.denial import decide_denial
 from steward_operator.plan.deployment_status import Rollout, resolve_rollout
 from steward_operator.plan.erasure import plan_deletion, plan_finalizer
 from steward_operator.plan.events import plan_events
+from steward_operator.plan.narrowing import check_served
+from steward_operator.plan.patterns import is_network
 from steward_operator.plan.references import Resolved, resolve_references
 from steward_operator.plan.secrets import SecretPlan, plan_secrets
 from steward_operator.plan.status import Findings, plan_status, render_changed_status
@@ -44,7 +49,10 @@ def plan_assistant(world: World) -> Plan:
         serving=serving,
         secrets=secrets,
         rollout=rollout,
-        denial=decide_denial(resolved.fatal),
+        denial=decide_denial(
+            resolved.fatal,
+            check_served(world.assistant, serving, world.bounds) if serving else (),
+        ),
     )
     status = plan_status(world, findings)
     changed = render_changed_status(world, status)
@@ -79,11 +87,15 @@ def _plan_question(world: World, findings: Findings) -> RuntimeQuestion | None:
 
 
 def check_assistant(assistant: Assistant) -> tuple[Problem, ...]:
-    """Return what is wrong with the Assistant itself; the API server refuses it by the same rule.
+    """Return what is wrong with the Assistant itself.
 
-    Said here too for `steward render`, which reads files that no API server has seen.
+    What the API server refuses by the same rule is said here too for `steward render`, which
+    reads files that no API server has seen.
     """
-    name = assistant.metadata.name
+    return (*_check_name(assistant.metadata.name), *_check_peers(assistant))
+
+
+def _check_name(name: str) -> tuple[Problem, ...]:
     if len(name) <= OBJECT_NAME_LENGTH_MAX and SERVICE_NAME.fullmatch(name):
         return ()
     message = (
@@ -93,9 +105,26 @@ def check_assistant(assistant: Assistant) -> tuple[Problem, ...]:
     return (Problem("metadata.name", Reason.SPEC_INVALID, message),)
 
 
+def _check_peers(assistant: Assistant) -> Iterator[Problem]:
+    for peer in assistant.spec.exposure.allowed_from:
+        if (peer.type is PeerType.PODS) != (peer.pods is not None) or (
+            (peer.type is PeerType.CIDR) != (peer.cidr is not None)
+        ):
+            field = f"spec.exposure.allowedFrom[{peer.name}]"
+            yield Problem(field, Reason.SPEC_INVALID, f"must hold what type {peer.type} says")
+        elif peer.cidr is not None and not is_network(peer.cidr):
+            field = f"spec.exposure.allowedFrom[{peer.name}].cidr"
+            message = "must be a network without host bits, for example 10.20.0.0/16"
+            yield Problem(field, Reason.SPEC_INVALID, message)
+
+
 def _compile(world: World, resolved: Resolved) -> tuple[Blueprint | None, tuple[Problem, ...]]:
     """Compile the Blueprint of the current spec, or say why it cannot be served."""
-    refused = (*check_assistant(world.assistant), *resolved.fatal)
+    refused = (
+        *check_assistant(world.assistant),
+        *check_bounds(world.assistant, world.bounds),
+        *resolved.fatal,
+    )
     blueprint = None if refused else compile_blueprint(world.assistant, resolved)
     if blueprint is None:
         return None, refused

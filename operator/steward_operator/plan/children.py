@@ -19,6 +19,12 @@ from steward_operator.children.purge_cron_job import build_purge_cron_job
 from steward_operator.children.service import build_admin_service, build_service
 from steward_operator.children.service_account import build_service_account
 from steward_operator.objects import Manifest, ObjectKey
+from steward_operator.plan.narrowing import (
+    is_purging_held,
+    resolve_destinations,
+    resolve_peers,
+    resolve_zones,
+)
 from steward_operator.plan.prune import PRUNED_KINDS, plan_anchor_prune, plan_prune
 from steward_operator.plan.references import Resolved
 from steward_operator.plan.retention_policy import is_valid_interval
@@ -84,6 +90,10 @@ def _build_context(
         is_stopped=assistant.spec.suspend and (not rollout.exists or rollout.is_empty),
         operator_keys=world.operator_keys,
         denial=findings.denial,
+        destinations=resolve_destinations(serving, world.bounds, assistant.metadata.namespace),
+        peers=resolve_peers(assistant, world.bounds),
+        zones=resolve_zones(assistant, world.bounds),
+        is_purging_held=is_purging_held(serving, world.bounds),
         older_secrets=secrets.older,
     )
 

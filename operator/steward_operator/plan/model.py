@@ -9,14 +9,16 @@ from steward_api.reasons import Reason
 from steward_api.v1alpha1 import Model
 from steward_api.v1alpha1.model import Ability, ModelType
 from steward_operator.children.destinations import parse_destination
+from steward_operator.plan.bounds import Bounds, check_bounds
 from steward_operator.plan.own_status import plan_own_status
 from steward_operator.plan.world import Plan
 from steward_operator.settings import OperatorSettings
 
 
-def plan_model(model: Model, *, now: datetime, settings: OperatorSettings) -> Plan:
+def plan_model(model: Model, *, now: datetime, settings: OperatorSettings, bounds: Bounds) -> Plan:
     """Plan the status of a Model."""
-    return plan_own_status(model, check_model(model, settings), now=now)
+    problems = (*check_model(model, settings), *check_bounds(model, bounds))
+    return plan_own_status(model, problems, now=now)
 
 
 def check_model(model: Model, settings: OperatorSettings) -> tuple[Problem, ...]:

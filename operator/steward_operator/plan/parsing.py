@@ -18,6 +18,7 @@ from steward_api.meta import API_VERSION, Condition, ObjectMeta, Status
 from steward_api.v1alpha1 import (
     KINDS,
     Assistant,
+    ClusterAssistantPolicy,
     MemoryPolicy,
     Model,
     Prompt,
@@ -27,7 +28,9 @@ from steward_api.v1alpha1 import (
 from steward_operator.objects import Manifest
 from steward_operator.plan.world import Broken
 
-OwnObject: TypeAlias = Assistant | Model | Tool | Prompt | MemoryPolicy | RetentionPolicy
+OwnObject: TypeAlias = (
+    Assistant | Model | Tool | Prompt | MemoryPolicy | RetentionPolicy | ClusterAssistantPolicy
+)
 
 KIND_BY_NAME: Final = MappingProxyType({kind.NAMES.kind: kind for kind in KINDS})
 _ERRORS_SHOWN: Final = 3

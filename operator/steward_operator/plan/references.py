@@ -15,6 +15,7 @@ from steward_api.meta import LocalRef
 from steward_api.reasons import Reason
 from steward_api.v1alpha1 import MemoryPolicy, Model, Prompt, RetentionPolicy, Tool
 from steward_api.v1alpha1.model import Ability
+from steward_operator.plan.bounds import Bounds, check_bounds
 from steward_operator.plan.memory_policy import check_memory_policy
 from steward_operator.plan.model import check_model, has_ability
 from steward_operator.plan.prompt import check_prompt, digest_of_prompt
@@ -52,6 +53,7 @@ class _Lookup(Generic[Object]):
     objects: Mapping[str, Object | Broken]
     check: Callable[[Object, OperatorSettings], tuple[Problem, ...]]
     settings: OperatorSettings
+    bounds: Bounds
     missing: Reason
     not_accepted: Reason
 
@@ -64,7 +66,7 @@ class _Lookup(Generic[Object]):
         if isinstance(found, Broken):
             message = f"{self.kind} {name} cannot be read: {found.message}"
             return Problem(field, self.not_accepted, message)
-        problems = self.check(found, self.settings)
+        problems = (*self.check(found, self.settings), *check_bounds(found, self.bounds))
         if problems:
             first = min(problems)
             message = f"{self.kind} {name} is not accepted: {first.field} {first.message}"
@@ -104,6 +106,7 @@ def _resolve_prompt(world: World) -> Prompt | Problem:
         world.prompts,
         check_prompt,
         world.settings,
+        world.bounds,
         Reason.PROMPT_MISSING,
         Reason.PROMPT_NOT_ACCEPTED,
     )
@@ -142,6 +145,7 @@ def _resolve_tools(world: World, dropped: list[Problem]) -> tuple[Tool, ...]:
         world.tools,
         check_tool,
         world.settings,
+        world.bounds,
         Reason.TOOL_MISSING,
         Reason.TOOL_NOT_ACCEPTED,
     )
@@ -164,6 +168,7 @@ def _resolve_memory(world: World, fatal: list[Problem]) -> tuple[MemoryPolicy | 
         world.memory_policies,
         check_memory_policy,
         world.settings,
+        world.bounds,
         Reason.MEMORY_POLICY_MISSING,
         Reason.MEMORY_POLICY_NOT_ACCEPTED,
     )
@@ -190,6 +195,7 @@ def _resolve_retention(world: World) -> RetentionPolicy | Problem:
         world.retention_policies,
         check_retention_policy,
         world.settings,
+        world.bounds,
         Reason.RETENTION_POLICY_MISSING,
         Reason.RETENTION_POLICY_NOT_ACCEPTED,
     )
@@ -198,7 +204,9 @@ def _resolve_retention(world: World) -> RetentionPolicy | Problem:
 
 
 def _model_lookup(world: World, missing: Reason, not_accepted: Reason) -> _Lookup[Model]:
-    return _Lookup("Model", world.models, check_model, world.settings, missing, not_accepted)
+    return _Lookup(
+        "Model", world.models, check_model, world.settings, world.bounds, missing, not_accepted
+    )
 
 
 def _without(problem: Problem) -> Problem:

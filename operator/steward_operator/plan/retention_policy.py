@@ -9,6 +9,7 @@ from steward_api.conditions import Problem
 from steward_api.reasons import Reason
 from steward_api.v1alpha1 import RetentionPolicy
 from steward_api.v1alpha1.retention_policy import DataClass
+from steward_operator.plan.bounds import Bounds, check_bounds
 from steward_operator.plan.own_status import check_distinct, plan_own_status
 from steward_operator.plan.world import Plan
 from steward_operator.settings import OperatorSettings
@@ -18,10 +19,11 @@ MINUTES_PER_DAY: Final = 1_440
 
 
 def plan_retention_policy(
-    policy: RetentionPolicy, *, now: datetime, settings: OperatorSettings
+    policy: RetentionPolicy, *, now: datetime, settings: OperatorSettings, bounds: Bounds
 ) -> Plan:
     """Plan the status of a RetentionPolicy."""
-    return plan_own_status(policy, check_retention_policy(policy, settings), now=now)
+    problems = (*check_retention_policy(policy, settings), *check_bounds(policy, bounds))
+    return plan_own_status(policy, problems, now=now)
 
 
 def check_retention_policy(

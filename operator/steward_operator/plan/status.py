@@ -12,10 +12,15 @@ from steward_api.meta import ConditionStatus
 from steward_api.reasons import Reason
 from steward_api.v1alpha1.assistant import AssistantStatus
 from steward_operator import names
-from steward_operator.children.destinations import Reach, resolve_destinations
+from steward_operator.children.destinations import Reach
 from steward_operator.names import SecretRole
 from steward_operator.objects import Manifest
 from steward_operator.plan.deployment_status import Rollout
+from steward_operator.plan.narrowing import (
+    is_purging_held,
+    resolve_destinations,
+    resolve_zones,
+)
 from steward_operator.plan.own_status import render_status, settle
 from steward_operator.plan.secrets import SecretPlan
 from steward_operator.plan.world import World, WriteFault
@@ -74,6 +79,7 @@ def plan_states(world: World, findings: Findings) -> tuple[State, ...]:
         ready,
         _plan_runtime(world, findings),
         _plan_egress(world, findings),
+        *_plan_residency(world),
         state.transport_plain(),
         *_plan_progress(findings, ready),
     )
@@ -100,7 +106,8 @@ def _obstacles(world: World, findings: Findings) -> Iterator[State]:
         refused = state.not_accepted(findings.refused)
         yield state.not_ready(refused.reason, refused.message)
     if findings.denial is not None:
-        yield state.denied(findings.denial)
+        is_held = findings.serving is not None and is_purging_held(findings.serving, world.bounds)
+        yield state.denied(findings.denial, is_purging=not is_held)
     if findings.secrets is not None and findings.secrets.lost is not None:
         yield findings.secrets.lost
     if world.faults:
@@ -137,12 +144,22 @@ def _plan_runtime(world: World, findings: Findings) -> State:
 def _plan_egress(world: World, findings: Findings) -> State:
     if findings.serving is None:
         return state.egress_unknown()
-    found = resolve_destinations(findings.serving, world.assistant.metadata.namespace)
+    namespace = world.assistant.metadata.namespace
+    found = resolve_destinations(findings.serving, world.bounds, namespace)
     public = [destination.text for destination in found if destination.reach is Reach.HOSTNAME]
     if public:
         return state.egress_by_public_range(public)
     services = [destination.text for destination in found if destination.reach is Reach.SERVICE]
     return state.egress_by_namespace(services) if services else state.egress_exact()
+
+
+def _plan_residency(world: World) -> Iterator[State]:
+    """Yield what can be said about zones, where there are any."""
+    sets = resolve_zones(world.assistant, world.bounds)
+    if len(sets) == 1:
+        yield state.residency_of_pods(sets[0])
+    elif sets:
+        yield state.residency_impossible(sets)
 
 
 def _plan_progress(findings: Findings, ready: State) -> tuple[State, State]:

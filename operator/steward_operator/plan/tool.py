@@ -12,6 +12,7 @@ from steward_api.reasons import Reason
 from steward_api.v1alpha1 import Tool
 from steward_api.v1alpha1.tool import ToolType
 from steward_operator.children.destinations import parse_destination
+from steward_operator.plan.bounds import Bounds, check_bounds
 from steward_operator.plan.json_schema import check_arguments_schema, check_json_schema
 from steward_operator.plan.own_status import plan_own_status
 from steward_operator.plan.world import Plan
@@ -24,10 +25,11 @@ SINGLE_TYPES: Final = frozenset({"integer", "string"})
 """Types whose values have one obvious form inside a path."""
 
 
-def plan_tool(tool: Tool, *, now: datetime, settings: OperatorSettings) -> Plan:
+def plan_tool(tool: Tool, *, now: datetime, settings: OperatorSettings, bounds: Bounds) -> Plan:
     """Plan the status of a Tool."""
     state = accepted_without_contract() if tool.spec.contract is None else None
-    return plan_own_status(tool, check_tool(tool, settings), now=now, accepted_state=state)
+    problems = (*check_tool(tool, settings), *check_bounds(tool, bounds))
+    return plan_own_status(tool, problems, now=now, accepted_state=state)
 
 
 def check_tool(tool: Tool, settings: OperatorSettings) -> tuple[Problem, ...]:

@@ -26,6 +26,7 @@ from steward_api.v1alpha1 import (
 )
 from steward_operator.names import AnchorRole, SecretRole
 from steward_operator.objects import Manifest, ObjectKey
+from steward_operator.plan.bounds import UNBOUNDED, Bounds
 from steward_operator.settings import OperatorSettings
 
 __all__ = [
@@ -174,6 +175,8 @@ class World:
     faults: tuple[WriteFault, ...] = ()
     """Permanent refusals of the last pass; `apply` plans once more with them for the status."""
     operator_keys: tuple[TrustedKey, ...] = ()
+    bounds: Bounds = UNBOUNDED
+    """What the platform team allows in this namespace."""
     runtime: RuntimeReport | None = None
     """None until the runtime was asked; an answer about another Blueprint than the planned one
     proves nothing."""

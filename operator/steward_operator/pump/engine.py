@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from typing import Final
 
@@ -30,6 +30,7 @@ from steward_operator.kube.resources import CHILDREN, EVENTS, OWN
 from steward_operator.labels import SELECTOR_OF_CHILDREN
 from steward_operator.objects import Manifest
 from steward_operator.pump.backoff import plan_retry_seconds
+from steward_operator.pump.bounds_following import BoundsFollower
 from steward_operator.pump.following import FULL_PAGE_SIZE, Follower
 from steward_operator.pump.ledger import Ledgers
 from steward_operator.pump.passes import Passes, explain
@@ -84,7 +85,8 @@ class Engine:
         self._relist = asyncio.Event()
         self._started: dict[Subject, float] = {}
         children = Selection(namespace, labels=SELECTOR_OF_CHILDREN, metadata_only=True)
-        self._followers = [
+        self._followers: list[Follower] = [BoundsFollower(client, stores.policies, self._wake_all)]
+        self._followers += [
             Follower(
                 client,
                 resource,
@@ -130,10 +132,13 @@ class Engine:
             concerned = self._stores.own.observe(manifest)
             if event is None:
                 self._relist.set()
+        self._wake_all(concerned)
+        OBJECTS.set(len(self._stores.own))
+
+    def _wake_all(self, concerned: Iterable[Subject]) -> None:
         for subject in concerned:
             self._ledgers.stir(subject)
             self.queue.add(subject)
-        OBJECTS.set(len(self._stores.own))
 
     def _concern(self, concern: Concern) -> None:
         if concern.is_urgent:

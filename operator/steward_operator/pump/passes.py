@@ -14,15 +14,18 @@ from steward_operator.apply.status import QUIET_SECONDS, StatusWriter
 from steward_operator.contract.reports import PATIENCE_SECONDS
 from steward_operator.errors import ApiError, ClosingError, OutdatedError
 from steward_operator.gather.child_record import key_of_child
+from steward_operator.gather.cluster_policies import BOUNDED_KINDS
 from steward_operator.gather.own_cache import Entry
 from steward_operator.gather.subject import Subject
 from steward_operator.gather.world import Gatherer, Stores
 from steward_operator.kube.resources import resource_of
 from steward_operator.plan.assistant import plan_assistant
+from steward_operator.plan.cluster_assistant_policy import plan_cluster_assistant_policy
 from steward_operator.plan.erasure import LOOK_SECONDS
 from steward_operator.plan.memory_policy import plan_memory_policy
 from steward_operator.plan.model import plan_model
 from steward_operator.plan.own_status import plan_unreadable
+from steward_operator.plan.parsing import OwnObject
 from steward_operator.plan.prompt import plan_prompt
 from steward_operator.plan.retention_policy import plan_retention_policy
 from steward_operator.plan.tool import plan_tool
@@ -40,6 +43,7 @@ _STATUS_PLANS: Final[dict[str, Callable[..., Plan]]] = {
     "Prompt": plan_prompt,
     "MemoryPolicy": plan_memory_policy,
     "RetentionPolicy": plan_retention_policy,
+    "ClusterAssistantPolicy": plan_cluster_assistant_policy,
 }
 
 
@@ -123,10 +127,18 @@ class Passes:
         if isinstance(content, Broken):
             plan = plan_unreadable(content, now=self._now())
         else:
-            plan_status = _STATUS_PLANS[subject.kind]
-            plan = plan_status(content, now=self._now(), settings=self._settings)
+            plan = self._plan_own(subject, content)
+        if not subject.namespace:
+            # An Event lives in a namespace, and this object in none: its status says the same.
+            plan = replace(plan, events=())
         ledger.timing.stirred_at = 0.0
         return Look(await self._statuses.apply(subject, content, plan, ledger.timing))
+
+    def _plan_own(self, subject: Subject, content: OwnObject) -> Plan:
+        facts: dict[str, Any] = {"now": self._now(), "settings": self._settings}
+        if subject.kind in BOUNDED_KINDS:
+            facts["bounds"] = self._stores.policies.bounds_of(subject.namespace)
+        return _STATUS_PLANS[subject.kind](content, **facts)
 
     async def _look_at_assistant(
         self, subject: Subject, assistant: Assistant, ledger: Ledger

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from steward_api.meta import API_VERSION, REFERS_TO, Kind
+from steward_api.meta import API_VERSION, REFERS_TO, Kind, Scope
 from steward_api.schema import PRESERVE_UNKNOWN, VALIDATIONS, Schema, build_marked_schema
 from steward_api.v1alpha1 import KINDS
 
+_SCOPES = {Scope.NAMESPACED: "namespaced", Scope.CLUSTER: "cluster-scoped"}
 HEADER = "<!-- Written by `make docs`. Do not edit. -->\n"
 
 
@@ -29,7 +30,7 @@ def render_kind(kind: type[Kind]) -> str:
         "",
         schema["description"],
         "",
-        f"`apiVersion: {API_VERSION}`, `kind: {names.kind}`, namespaced{short}.",
+        f"`apiVersion: {API_VERSION}`, `kind: {names.kind}`, {_SCOPES[names.scope]}{short}.",
         "",
         "## Fields of `spec`",
         "",

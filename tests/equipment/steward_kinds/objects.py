@@ -37,6 +37,7 @@ SPECS: Final[dict[str, Manifest]] = {
             for name in ("Conversations", "Tasks", "Memory", "AuditDetail")
         ]
     },
+    "ClusterAssistantPolicy": {},
 }
 """Specs with nothing but what is required."""
 

@@ -37,6 +37,12 @@ def _build_windows(**keep_seconds: int) -> list[Manifest]:
     ]
 
 
+def _build_window_bounds(**seconds: int) -> Manifest:
+    """A policy with bounds on the windows of one class."""
+    bounds = {"windows": [{"class": "Memory", **seconds}]}
+    return build_object("ClusterAssistantPolicy", retention=bounds)
+
+
 _LOCAL: Final[Manifest] = {"type": "Local", "openAI": None}
 
 RULE_CASES: Final = (
@@ -132,6 +138,18 @@ RULE_CASES: Final = (
             build_object("RetentionPolicy", purge={"intervalMinutes": refused}),
         )
         for accepted, refused in ((20, 7), (720, 90), (1_440, 420))
+    ),
+    RuleCase(
+        "ClusterAssistantPolicy",
+        "minKeepSeconds must not exceed maxKeepSeconds",
+        _build_window_bounds(minKeepSeconds=60, maxKeepSeconds=60),
+        _build_window_bounds(minKeepSeconds=61, maxKeepSeconds=60),
+    ),
+    RuleCase(
+        "ClusterAssistantPolicy",
+        "minKeepSeconds must not exceed maxKeepSeconds",
+        _build_window_bounds(minKeepSeconds=60),
+        _build_window_bounds(minKeepSeconds=3_600, maxKeepSeconds=60),
     ),
 )
 """Refusals that only the named rule makes, except where the message of another is named too."""

@@ -7,9 +7,11 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any, TypeVar
 
+from steward_api.blueprint import Blueprint
 from steward_api.meta import API_VERSION
 from steward_api.v1alpha1 import (
     Assistant,
+    ClusterAssistantPolicy,
     MemoryPolicy,
     Model,
     Prompt,
@@ -17,7 +19,10 @@ from steward_api.v1alpha1 import (
     Tool,
 )
 from steward_operator.names import AnchorRole
+from steward_operator.plan.blueprint import compile_blueprint
+from steward_operator.plan.bounds import UNBOUNDED
 from steward_operator.plan.parsing import OwnObject, parse_object
+from steward_operator.plan.references import resolve_references
 from steward_operator.plan.world import Broken, World
 from steward_operator.settings import OperatorSettings
 
@@ -68,6 +73,11 @@ def make_model(name: str = "chat", *, credential: str | None = None, **spec: Any
         endpoint["credentialSecretRef"] = {"name": credential}
     defaults = {"type": "OpenAI", "modelName": "large-1", "openAI": endpoint}
     return make(Model, name, {**defaults, **spec})
+
+
+def make_cluster_policy(name: str = "platform", **spec: Any) -> ClusterAssistantPolicy:
+    """Make a ClusterAssistantPolicy that governs every namespace unless it says otherwise."""
+    return make(ClusterAssistantPolicy, name, spec)
 
 
 def make_embedder(name: str = "embedder") -> Model:
@@ -181,3 +191,11 @@ def _by_name(kind: str, objects: Iterable[OwnObject | Broken]) -> dict[str, Any]
         for object_ in objects
         if object_.kind == kind
     }
+
+
+def blueprint_of(world: World) -> Blueprint:
+    """Return the Blueprint that the world's spec compiles to without any bounds."""
+    free = replace(world, bounds=UNBOUNDED)
+    blueprint = compile_blueprint(free.assistant, resolve_references(free))
+    assert blueprint is not None
+    return blueprint

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -10,10 +11,20 @@ import pytest
 from steward_api.v1alpha1 import Model
 from steward_operator.children.destinations import Destination, Reach, parse_destination
 from steward_operator.children.network_policy import NOT_PUBLIC_V4, NOT_PUBLIC_V6
+from steward_operator.labels import NAMESPACE_NAME
 from steward_operator.objects import Manifest
 from steward_operator.plan.assistant import plan_assistant
+from steward_operator.plan.bounds import Bounds
 from steward_operator.plan.world import World
-from steward_plans.objects import make_assistant, make_model, make_tool, make_world, with_object
+from steward_plans.objects import (
+    blueprint_of,
+    make_assistant,
+    make_cluster_policy,
+    make_model,
+    make_tool,
+    make_world,
+    with_object,
+)
 
 
 def policies(world: World) -> tuple[Manifest, Manifest]:
@@ -46,20 +57,50 @@ def test_denies_both_ways_by_default() -> None:
             assert rule["ports"]
 
 
-def test_chat_is_open_to_the_own_namespace_and_to_named_ones() -> None:
-    """`exposure.allowedFrom` adds namespaces to the one that always may."""
-    exposure = {"allowedFrom": [{"namespace": "web"}, {"namespace": "app"}]}
-    (rule,) = [
-        rule
-        for rule in policies(make_world(make_assistant(exposure=exposure)))[0]["ingress"]
-        if rule["ports"][0]["port"] == 8_080
+def guests(world: World) -> list[list[Manifest]]:
+    """Return who may reach the API, a list for each rule."""
+    ingress = policies(world)[0]["ingress"]
+    return [rule["from"] for rule in ingress if rule["ports"][0]["port"] == 8_080]
+
+
+def peer_of(namespace: str, **labels: str) -> Manifest:
+    """Return a declared peer: Pods of a namespace."""
+    wanted = [{"key": key, "value": value} for key, value in labels.items()]
+    return {"name": namespace, "type": "Pods", "pods": {"namespace": namespace, "labels": wanted}}
+
+
+def test_chat_is_open_to_the_own_namespace_where_nobody_is_named() -> None:
+    """An assistant is reachable for its team from the start."""
+    assert guests(make_world()) == [[{"podSelector": {}}]]
+
+
+def test_chat_is_open_to_whom_the_spec_names_and_to_nobody_else() -> None:
+    """The own namespace is in the list or it is not; labels and networks are said exactly."""
+    exposure = {
+        "allowedFrom": [
+            peer_of("app"),
+            peer_of("web", tier="front"),
+            {"name": "z-office", "type": "CIDR", "cidr": "10.20.0.0/16"},
+        ]
+    }
+    named = [{"namespaceSelector": {"matchLabels": {NAMESPACE_NAME: n}}} for n in ("app", "web")]
+    assert guests(make_world(make_assistant(exposure=exposure))) == [
+        [
+            named[0],
+            {**named[1], "podSelector": {"matchLabels": {"tier": "front"}}},
+            {"ipBlock": {"cidr": "10.20.0.0/16"}},
+        ]
     ]
-    named = [peer.get("namespaceSelector", {}).get("matchLabels") for peer in rule["from"]]
-    assert rule["from"][0] == {"podSelector": {}}
-    assert named[1:] == [
-        {"kubernetes.io/metadata.name": "app"},
-        {"kubernetes.io/metadata.name": "web"},
-    ]
+
+
+def test_a_peer_beyond_a_bound_is_left_out_and_never_everybody_let_in() -> None:
+    """Where a policy leaves no peer, there is no rule: an empty one would let all in."""
+    bounds = Bounds((make_cluster_policy(exposure={"allowedNamespaces": ["app"]}),))
+    for declared, left in ((["app", "web"], 1), (["web"], 0)):
+        exposure = {"allowedFrom": [peer_of(name) for name in declared]}
+        world = make_world(make_assistant(exposure=exposure))
+        served = replace(world, last_blueprint=blueprint_of(world), bounds=bounds)
+        assert [len(found) for found in guests(served)] == [left] * bool(left)
 
 
 def test_administration_is_open_to_purge_pods_and_the_operator_only() -> None:

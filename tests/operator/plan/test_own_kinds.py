@@ -7,7 +7,9 @@ from typing import Any
 import pytest
 
 from steward_api.meta import Condition, ConditionStatus
+from steward_operator.gather.cluster_policies import BOUNDED_KINDS
 from steward_operator.plan import (
+    cluster_assistant_policy,
     memory_policy,
     model,
     own_status,
@@ -15,6 +17,7 @@ from steward_operator.plan import (
     retention_policy,
     tool,
 )
+from steward_operator.plan.bounds import UNBOUNDED
 from steward_operator.plan.parsing import OwnObject, parse_object
 from steward_operator.plan.world import Broken, EventType, Plan
 from steward_operator.settings import OperatorSettings
@@ -35,14 +38,16 @@ PLANNERS: dict[str, Any] = {
     "Prompt": prompt.plan_prompt,
     "MemoryPolicy": memory_policy.plan_memory_policy,
     "RetentionPolicy": retention_policy.plan_retention_policy,
+    "ClusterAssistantPolicy": cluster_assistant_policy.plan_cluster_assistant_policy,
 }
 
 
 def plan(object_: OwnObject, settings: OperatorSettings | None = None) -> Plan:
     """Plan one object by its kind."""
-    planned: Plan = PLANNERS[object_.kind](
-        object_, now=NOW, settings=settings or OperatorSettings()
-    )
+    facts: dict[str, Any] = {"now": NOW, "settings": settings or OperatorSettings()}
+    if object_.kind in BOUNDED_KINDS:
+        facts["bounds"] = UNBOUNDED
+    planned: Plan = PLANNERS[object_.kind](object_, **facts)
     return planned
 
 
