@@ -14,7 +14,7 @@ SOURCES := crds operator runtime tests bench .ci
 FIELDS ?= all
 
 .DEFAULT_GOAL := help
-.PHONY: help setup fmt check test golden crds docs mutate up demo bench ci clean
+.PHONY: help setup fmt check test golden crds docs mutate up demo bench ci images sbom release clean
 
 help: ## list these words
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 16
@@ -60,6 +60,15 @@ demo: setup ## drive the example through chat, tool, memory, purge and receipt
 bench: setup ## measure beside the peers and print ratios
 	@$(BIN)/python -m bench
 
+images: setup ## build the container images; ARGS=--lab-base where no image registry is reached
+	@$(BIN)/python .ci/images.py $(ARGS)
+
+sbom: setup
+	@$(BIN)/python .ci/sbom.py $(ARGS)
+
+release: setup ## build a release into dist and sign it with KEY
+	@$(BIN)/python .ci/release.py build --key $(or $(KEY),release-key.pem) $(ARGS)
+
 clean: ## remove what was built here, the environment included
-	@rm -rf $(VENV) build dist .steward $(CACHE)
+	@rm -rf $(VENV) .venv-* build dist .steward $(CACHE)
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
