@@ -14,7 +14,7 @@ SOURCES := crds operator runtime tests bench .ci
 FIELDS ?= all
 
 .DEFAULT_GOAL := help
-.PHONY: help setup fmt check test golden crds docs mutate up demo bench ci images sbom release clean
+.PHONY: help setup fmt check test golden crds chart docs mutate up demo bench ci images sbom release clean
 
 help: ## list these words
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 16
@@ -44,6 +44,9 @@ golden: setup ## write the expected renderings of the examples anew
 
 crds: setup ## write crds/manifests from the models
 	@$(BIN)/python -m steward_api.manifest crds/manifests
+
+chart: setup
+	@$(BIN)/python -m steward_operator.chart charts/steward
 
 docs: setup ## write docs/reference from the models
 	@PYTHONPATH=$(PYTHONPATH_OF_TESTS) $(BIN)/python -m steward_docs docs

@@ -22,6 +22,7 @@ UNIT_FOLDERS: Final = (
     "api",
     "operator",
     "cli",
+    "chart",
     "runtime",
     "flows",
     "golden",

@@ -55,6 +55,7 @@ TOUCHES_THE_WORLD = (
     "steward_operator.apply.*",
     "steward_operator.archive",
     "steward_operator.archive.*",
+    "steward_operator.archiving",
     "steward_operator.chart.__main__",
     "steward_operator.contract",
     "steward_operator.contract.*",

@@ -95,8 +95,12 @@ class Archives:
     async def keep_pulling(self, served: Callable[[], Iterable[tuple[Subject, str]]]) -> None:
         """Go round all Assistants, given with their uids, until cancelled."""
         while True:
-            await asyncio.gather(*(self._pull_quietly(*each) for each in served()))
+            await self.pull_round(served())
             await asyncio.sleep(ROUND_SECONDS)
+
+    async def pull_round(self, served: Iterable[tuple[Subject, str]]) -> None:
+        """Go round these Assistants once; one that fails is told of and does not stop others."""
+        await asyncio.gather(*(self._pull_quietly(*each) for each in served))
 
     async def _pull_quietly(self, subject: Subject, uid: str) -> None:
         try:

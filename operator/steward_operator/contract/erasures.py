@@ -1,7 +1,8 @@
 """Erasures of deleted Assistants: ordered, followed and proven beside the queue.
 
 The runtime's word is not enough: where this operator keeps the archive, the proof is the receipt
-on its own shelf, signed by the runtime's pinned key and co-signed by ours.
+on its own shelf, signed by the runtime's pinned key and co-signed by ours. Where another process
+keeps it, the proof is our co-signature, which that process gives once the receipt is on its disk.
 """
 
 from __future__ import annotations
@@ -11,8 +12,11 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Final
 
-from steward_api.verification import ReceiptRefused, Verdict
+from steward_api.receipt import Trigger
+from steward_api.verification import ReceiptRefused, Verdict, verify_receipt
 from steward_operator.archive.errors import ArchiveError
+from steward_operator.archive.http_source import HttpSource
+from steward_operator.archive.keys import check_ed25519
 from steward_operator.contract.archives import Archives
 from steward_operator.contract.client import Erasure
 from steward_operator.contract.errors import RuntimeFault
@@ -26,6 +30,8 @@ POLL_SECONDS_MAX: Final = 30.0
 """An erasure that takes long, or a runtime that is away, is asked less and less often."""
 NOTHING_DUE: Final = "NothingDue"
 COMPLETE: Final = "Complete"
+RECEIPTS_MAX: Final = 50
+"""Receipts among which an erasure is looked for: purges that follow it find nothing to receipt."""
 
 Step = Callable[[Subject, str], Awaitable[ErasureReport]]
 
@@ -49,14 +55,44 @@ class ErasureSteps:
             if not erasure.is_ended:
                 return ErasureReport(is_proven=False, reason="Running")
             if self.archives is None:
-                # After a restart a runtime may find nothing left; only a receipt tells why.
-                return ErasureReport(erasure.outcome == COMPLETE, erasure.outcome or "Unknown")
+                return await self._check_elsewhere(subject, uid, erasure)
             await self.archives.pull(subject, uid)
             verdict = await asyncio.to_thread(self.archives.find_erasure_verdict, uid)
         except (RuntimeFault, ArchiveError, ReceiptRefused, OSError) as fault:
             reason = str(getattr(fault, "reason", type(fault).__name__))
             return ErasureReport(is_proven=False, reason=reason)
         return build_report(erasure, verdict)
+
+    async def _check_elsewhere(self, subject: Subject, uid: str, erasure: Erasure) -> ErasureReport:
+        """Read the receipt from the runtime itself: it can show, not make, our co-signature.
+
+        The archive's process signs with our key once a receipt is on its disk.
+        """
+        target = await self.runtimes.find(subject, uid)
+        status = await self.runtimes.client.read_status(target)
+        key = self.runtimes.key
+        source = HttpSource(self.runtimes.session, target.base_url, uid, key)
+        keys = (status.public_key, key.public_key().public_bytes_raw())
+        for digest in reversed(await _list_digests(source, erasure)):
+            raw = await source.read(digest)
+            found = await asyncio.to_thread(verify_receipt, raw, keys, check_ed25519)
+            claim = found.statement.predicate
+            if claim.trigger is Trigger.ASSISTANT_DELETED and claim.assistant_uid == uid:
+                return build_report(erasure, found.verdict)
+        return build_report(erasure, None)
+
+
+async def _list_digests(source: HttpSource, erasure: Erasure) -> list[str]:
+    """Return which receipts may be the erasure's, oldest first.
+
+    After a restart a runtime may find nothing left and name no receipt; one of its log tells why.
+    """
+    if erasure.receipt_digest is not None:
+        return [erasure.receipt_digest]
+    digests: list[str] = []
+    while page := await source.list_after(digests[-1] if digests else None):
+        digests += page
+    return digests[-RECEIPTS_MAX:]
 
 
 def build_report(erasure: Erasure, verdict: Verdict | None) -> ErasureReport:

@@ -123,3 +123,25 @@ async def test_a_runtime_that_is_away_proves_nothing(
         assert report == ErasureReport(is_proven=False, reason=RuntimeUnreachable.reason)
         with pytest.raises(RuntimeFault):
             await archives.pull(HELPDESK, UID)
+
+
+async def test_where_another_process_keeps_the_archive_its_co_signature_is_the_proof(
+    runtime: ServedRuntime, tmp_path: Path
+) -> None:
+    """Nothing is proven before the receipt is on that shelf; afterwards it is, restarts or not."""
+    async with opened(runtime) as runtimes:
+        steps = ErasureSteps(runtimes, None)
+        async with asyncio.timeout(60):
+            while (report := await steps.take(HELPDESK, UID)).reason != "Uncosigned":
+                assert not report.is_proven
+                await asyncio.sleep(STEP_SECONDS)
+        archive = Archives(tmp_path / "archive", runtimes)
+        await archive.pull_round([(HELPDESK, UID)])
+        assert await steps.take(HELPDESK, UID) == ErasureReport(True, "Complete")
+        runtime.stop()
+        runtime.start()
+        async with asyncio.timeout(60):
+            while (report := await steps.take(HELPDESK, UID)).reason != "Complete":
+                # It may look once more, and write a further receipt.
+                assert not report.is_proven
+                await archive.pull_round([(HELPDESK, UID)])
