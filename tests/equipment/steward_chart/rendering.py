@@ -37,8 +37,19 @@ def render_chart(
     Raises:
         LabError: helm refuses.
     """
-    text = find_helm(line).run(*_words(values, release))
-    return tuple(found for found in yaml.safe_load_all(text) if found)
+    text = render_text(values, line, release)
+    return tuple(found for found in yaml.load_all(text, yaml.CSafeLoader) if found)
+
+
+def render_text(
+    values: Values | None = None, line: HelmLine = HelmLine.HELM_4, release: str = RELEASE
+) -> str:
+    """Renders the chart as helm prints it.
+
+    Raises:
+        LabError: helm refuses.
+    """
+    return find_helm(line).run(*_words(values, release))
 
 
 def refuse_chart(values: Values, line: HelmLine = HelmLine.HELM_4) -> str:
