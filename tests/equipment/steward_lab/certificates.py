@@ -27,14 +27,16 @@ class KeyFiles:
     server_certificate: Path
     server_key: Path
     account_key: Path
+    authority_key: Path
 
 
-def write_key_files(directory: Path, service_address: str) -> KeyFiles:
+def write_key_files(directory: Path, *addresses: str) -> KeyFiles:
     """Writes a new authority, a serving certificate for loopback, and an account signing key.
 
     Args:
         directory: Folder for the files; created when missing.
-        service_address: Address of the `kubernetes` Service, put into the certificate too.
+        addresses: Put into the certificate beside loopback: that of the `kubernetes` Service, and
+            others that the server has.
     """
     directory.mkdir(parents=True, exist_ok=True)
     files = KeyFiles(
@@ -42,15 +44,46 @@ def write_key_files(directory: Path, service_address: str) -> KeyFiles:
         server_certificate=directory / "server.crt",
         server_key=directory / "server.key",
         account_key=directory / "service-account.key",
+        authority_key=directory / "ca.key",
     )
     authority_key, server_key, account_key = (_build_key() for _ in range(3))
     authority = _build_authority(authority_key)
-    server = _build_server(server_key, authority, authority_key, service_address)
+    server = _build_server(server_key, authority, authority_key, ("127.0.0.1", *addresses))
     files.authority.write_bytes(authority.public_bytes(serialization.Encoding.PEM))
     files.server_certificate.write_bytes(server.public_bytes(serialization.Encoding.PEM))
     _write_key(files.server_key, server_key)
     _write_key(files.account_key, account_key)
+    _write_key(files.authority_key, authority_key)
     return files
+
+
+def write_client_certificate(directory: Path, files: KeyFiles, user: str, group: str) -> None:
+    """Writes `<user>.crt` and `<user>.key`, with which a user of a group proves itself.
+
+    Args:
+        directory: Folder for the two files.
+        files: The authority that signs.
+        user: Who it is; also the name of the files.
+        group: The one group it is in.
+    """
+    authority = x509.load_pem_x509_certificate(files.authority.read_bytes())
+    authority_key = serialization.load_pem_private_key(files.authority_key.read_bytes(), None)
+    assert isinstance(authority_key, ec.EllipticCurvePrivateKey)
+    key = _build_key()
+    name = x509.Name(
+        [
+            x509.NameAttribute(NameOID.ORGANIZATION_NAME, group),
+            x509.NameAttribute(NameOID.COMMON_NAME, user),
+        ]
+    )
+    builder = _start_certificate(name, authority.subject, key)
+    purposes = x509.ExtendedKeyUsage([ExtendedKeyUsageOID.CLIENT_AUTH])
+    builder = builder.add_extension(_build_usage(signs_certificates=False), critical=True)
+    builder = builder.add_extension(purposes, critical=False)
+    certificate = builder.sign(authority_key, hashes.SHA256())
+    path = directory / f"{user}.crt"
+    path.write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
+    _write_key(directory / f"{user}.key", key)
 
 
 def _build_key() -> ec.EllipticCurvePrivateKey:
@@ -90,10 +123,9 @@ def _build_server(
     key: ec.EllipticCurvePrivateKey,
     authority: x509.Certificate,
     authority_key: ec.EllipticCurvePrivateKey,
-    service_address: str,
+    addresses: tuple[str, ...],
 ) -> x509.Certificate:
     names: list[x509.GeneralName] = [x509.DNSName(name) for name in SERVER_NAMES]
-    addresses = ("127.0.0.1", service_address)
     names += [x509.IPAddress(ipaddress.ip_address(address)) for address in addresses]
     issuer_key = x509.AuthorityKeyIdentifier.from_issuer_public_key(authority_key.public_key())
     builder = _start_certificate(_build_name("kube-apiserver"), authority.subject, key)
