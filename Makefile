@@ -14,10 +14,10 @@ SOURCES := crds operator runtime tests bench .ci
 FIELDS ?= all
 
 .DEFAULT_GOAL := help
-.PHONY: help setup fmt check test golden crds chart docs mutate up demo bench ci images sbom release clean
+.PHONY: help setup fmt check test golden crds chart docs mutate up demo bench ci e2e e2e-full images sbom release clean
 
 help: ## list these words
-	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 16
+	@sed -n 's/^\([a-z0-9]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 16
 
 setup: ## install everything into .venv (nothing happens while the pins are the same)
 	@$(PYTHON) .ci/setup.py $(VENV)
@@ -62,6 +62,12 @@ demo: setup ## drive the example through chat, tool, memory, purge and receipt
 
 bench: setup ## measure beside the peers and print ratios
 	@$(BIN)/python -m bench
+
+e2e: setup ## a real node, chart, examples, enforced policies (root; else CLUSTER=current)
+	@$(BIN)/pytest -v -m "e2e and not full and not soak" $(ARGS) tests/e2e
+
+e2e-full: setup
+	@$(BIN)/pytest -v -m "e2e and not soak" $(ARGS) tests/e2e
 
 images: setup ## build the container images; ARGS=--lab-base where no image registry is reached
 	@$(BIN)/python .ci/images.py $(ARGS)
