@@ -57,6 +57,7 @@ from steward_node.supervising import (
 )
 
 START_SECONDS = 180.0
+STOP_SECONDS = 20.0
 COMMAND_SECONDS = 120.0
 POLL_SECONDS = 0.1
 
@@ -84,6 +85,7 @@ class Node(contextlib.AbstractContextManager["Node"]):
         self.place = place or gather_place()
         self._report = report
         self._stays = stays
+        self._process: subprocess.Popen[bytes] | None = None
 
     def __enter__(self) -> Node:
         """Starts it."""
@@ -186,6 +188,9 @@ class Node(contextlib.AbstractContextManager["Node"]):
         if supervisor is not None:
             self._report("ending the node that is there")
             end_supervisor(supervisor)
+        if self._process is not None:
+            self._process.wait(STOP_SECONDS)
+            self._process = None
         self.place.supervisor.unlink(missing_ok=True)
         remove_cgroups()
         run_quietly("ip", "link", "delete", UPLINK_PEER)
@@ -270,8 +275,8 @@ class Node(contextlib.AbstractContextManager["Node"]):
                 cwd="/",
                 env={**os.environ, "PYTHONPATH": str(equipment)},
             )
-        write_supervisor(self.place, process.pid)
         self._process = process
+        write_supervisor(self.place, process.pid)
         return process.pid
 
     def _connect(self, first: int) -> None:
@@ -302,7 +307,7 @@ class Node(contextlib.AbstractContextManager["Node"]):
     def _wait(self, what: str, check: Callable[[], bool]) -> None:
         deadline = time.monotonic() + START_SECONDS
         while not check():
-            if self._process.poll() is not None:
+            if self._process is None or self._process.poll() is not None:
                 log = (self.place.logs / "first-process.log").read_text("utf-8")[-2000:]
                 raise NodeStartError(f"the node ended while waiting for {what}:\n{log}")
             if time.monotonic() > deadline:
