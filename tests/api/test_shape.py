@@ -62,7 +62,7 @@ def spec(**changes: Any) -> dict[str, Any]:
             "must not repeat the name of item 0",
         ),
         ({"toolRefs": [{"name": "A"}]}, "toolRefs[0].name", "must match"),
-        ({"exposure": {}}, "exposure", "is not a field"),
+        ({"exposed": {}}, "exposed", "is not a field"),
     ],
 )  # fmt: skip
 def test_names_the_field_and_what_it_must_be(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from enum import StrEnum
 from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field, StringConstraints
@@ -28,7 +27,6 @@ from steward_api.meta import (
     list_map,
     list_set,
     never_falls,
-    pending,
     refers_to,
 )
 
@@ -53,8 +51,6 @@ __all__ = [
     "Keys",
     "Limits",
     "Peer",
-    "PeerPods",
-    "PeerType",
     "PodLabel",
     "PodResources",
     "PodSettings",
@@ -63,13 +59,6 @@ __all__ = [
     "ResourceAmounts",
     "Storage",
 ]
-
-
-class PeerType(StrEnum):
-    """What a peer is."""
-
-    PODS = "Pods"
-    CIDR = "CIDR"
 
 
 class PromptRef(SchemaNode):
@@ -159,54 +148,36 @@ class PodLabel(SchemaNode):
 
     key: Annotated[str, StringConstraints(min_length=1, max_length=317, pattern=LABEL_KEY_PATTERN)]
     """Key of the label, for example app.kubernetes.io/name."""
-    value: Annotated[str, StringConstraints(max_length=63, pattern=LABEL_VALUE_PATTERN)] = ""
+    value: Annotated[str, StringConstraints(max_length=63, pattern=LABEL_VALUE_PATTERN)]
     """Value of the label."""
 
 
-class PeerPods(SchemaNode):
-    """Pods of one namespace."""
+class Peer(SchemaNode):
+    """Pods of one namespace that may reach the assistant."""
 
     namespace: LabelName
-    """Namespace of the Pods."""
-    labels: Annotated[
+    """Name of the namespace whose Pods may connect."""
+    pod_labels: Annotated[
         tuple[PodLabel, ...], Field(max_length=8, json_schema_extra=list_map("key"))
     ] = ()
-    """Labels that the Pods must carry, all of them. Empty means every Pod of the namespace."""
-
-
-class Peer(SchemaNode):
-    """Who may reach the assistant."""
-
-    RULES: ClassVar[tuple[Rule, ...]] = (
-        Rule(
-            "(self.type == 'Pods') == has(self.pods)",
-            "pods must be set when type is Pods, and only then",
-            ".pods",
-        ),
-        Rule(
-            "(self.type == 'CIDR') == has(self.cidr)",
-            "cidr must be set when type is CIDR, and only then",
-            ".cidr",
-        ),
-    )
-
-    name: LabelName
-    """Name of the peer in this list."""
-    type: PeerType
-    """Pods of a namespace, or addresses outside the cluster (CIDR)."""
-    pods: PeerPods | None = None
-    """The Pods; set when type is Pods."""
-    cidr: CidrBlock | None = None
-    """The network; set when type is CIDR. Addresses of Pods change, so name Pods by labels."""
+    """Labels that these Pods must carry, all of them. Empty means every Pod of the namespace."""
 
 
 class Exposure(SchemaNode):
-    """Who may connect to the assistant's API."""
+    """Who may connect to the assistant's API: Pods of its own namespace where nobody is named,
+    else exactly those who are.
+    """
 
     allowed_from: Annotated[
-        tuple[Peer, ...], Field(max_length=32, json_schema_extra=list_map("name"))
+        tuple[Peer, ...], Field(max_length=32, json_schema_extra=list_map("namespace"))
     ] = ()
-    """Who may connect; nobody else can. Empty means every Pod of the Assistant's own namespace."""
+    """Pods that may connect, by namespace. Name the Assistant's own too where it shall stay in."""
+    allowed_cidrs: Annotated[
+        tuple[CidrBlock, ...], Field(max_length=32, json_schema_extra=list_set())
+    ] = ()
+    """Networks outside the cluster that may connect. Addresses of Pods change: name those by
+    labels.
+    """
 
 
 class Residency(SchemaNode):
@@ -259,7 +230,7 @@ class AssistantSpec(SchemaNode):
     """Volume of the embedded database."""
     pod: PodSettings = PodSettings()
     """Settings of the runtime's Pod."""
-    exposure: Annotated[Exposure, Field(json_schema_extra=pending("real cluster"))] = Exposure()
+    exposure: Exposure = Exposure()
     """Who may connect to the assistant's API."""
     residency: Residency | None = None
     """Where the assistant may be. Without it Pods run in any zone that a ClusterAssistantPolicy

@@ -23,7 +23,6 @@ from steward_api.meta import (
     ZoneName,
     list_map,
     list_set,
-    pending,
 )
 
 NAMESPACE_PATTERN = "^[a-z0-9*]([-a-z0-9*]*[a-z0-9*])?$"
@@ -133,9 +132,7 @@ class ClusterAssistantPolicySpec(SchemaNode):
     """Bounds on RetentionPolicies."""
     residency: ResidencyBounds | None = None
     """Bounds on zones."""
-    exposure: Annotated[ExposureBounds | None, Field(json_schema_extra=pending("real cluster"))] = (
-        None
-    )
+    exposure: ExposureBounds | None = None
     """Bounds on who may connect to assistants."""
     required_deletion_policy: DeletionPolicy | None = None
     """The deletionPolicy that every Assistant must have."""

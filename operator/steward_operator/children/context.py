@@ -27,6 +27,14 @@ class OlderSecret:
 
 
 @dataclass(frozen=True, slots=True)
+class Guests:
+    """Who may connect to the API: nobody but these."""
+
+    pods: tuple[Peer, ...] = ()
+    cidrs: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class ChildContext:
     """Everything that `build_…` functions read."""
 
@@ -46,7 +54,7 @@ class ChildContext:
     denial: Denial | None = None
     destinations: tuple[Destination, ...] = ()
     """Where the runtime may connect: what the Blueprint declares and policies allow."""
-    peers: tuple[Peer, ...] | None = ()
+    guests: Guests | None = Guests()
     """Who may connect to the API; None for every Pod of the own namespace."""
     zones: tuple[tuple[str, ...], ...] = ()
     """Sets of zones of which each must hold for a Pod; empty where any zone will do."""

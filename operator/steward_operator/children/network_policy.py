@@ -91,19 +91,21 @@ def _build_ingress(context: ChildContext) -> list[Manifest]:
 
 
 def _build_guest_rules(context: ChildContext) -> list[Manifest]:
-    """Allow the peers; a rule without a peer would allow everybody, so none is no rule."""
-    peers = context.peers
-    sources = [{"podSelector": {}}] if peers is None else [_build_peer(peer) for peer in peers]
+    """Allow the guests; a rule without any would allow everybody, so none is no rule."""
+    guests = context.guests
+    if guests is None:
+        sources: list[Manifest] = [{"podSelector": {}}]
+    else:
+        sources = [_build_peer(peer) for peer in guests.pods]
+        sources += [{"ipBlock": {"cidr": cidr}} for cidr in guests.cidrs]
     return [{"from": sources, "ports": [_port(names.HTTP_PORT)]}] if sources else []
 
 
 def _build_peer(peer: Peer) -> Manifest:
-    if peer.pods is None:
-        return {"ipBlock": {"cidr": peer.cidr}}
-    selector = _namespace_peer(peer.pods.namespace)
-    if not peer.pods.labels:
+    selector = _namespace_peer(peer.namespace)
+    if not peer.pod_labels:
         return selector
-    wanted = {label.key: label.value for label in peer.pods.labels}
+    wanted = {label.key: label.value for label in peer.pod_labels}
     return {**selector, "podSelector": {"matchLabels": wanted}}
 
 

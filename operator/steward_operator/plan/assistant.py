@@ -15,7 +15,6 @@ from steward_api.conditions import Problem
 from steward_api.meta import OBJECT_NAME_LENGTH_MAX
 from steward_api.reasons import Reason
 from steward_api.v1alpha1 import Assistant
-from steward_api.v1alpha1.assistant import PeerType
 from steward_operator.plan.blueprint import check_size, compile_blueprint
 from steward_operator.plan.bounds import check_bounds
 from steward_operator.plan.children import plan_children
@@ -92,7 +91,7 @@ def check_assistant(assistant: Assistant) -> tuple[Problem, ...]:
     What the API server refuses by the same rule is said here too for `steward render`, which
     reads files that no API server has seen.
     """
-    return (*_check_name(assistant.metadata.name), *_check_peers(assistant))
+    return (*_check_name(assistant.metadata.name), *_check_networks(assistant))
 
 
 def _check_name(name: str) -> tuple[Problem, ...]:
@@ -105,17 +104,11 @@ def _check_name(name: str) -> tuple[Problem, ...]:
     return (Problem("metadata.name", Reason.SPEC_INVALID, message),)
 
 
-def _check_peers(assistant: Assistant) -> Iterator[Problem]:
-    for peer in assistant.spec.exposure.allowed_from:
-        if (peer.type is PeerType.PODS) != (peer.pods is not None) or (
-            (peer.type is PeerType.CIDR) != (peer.cidr is not None)
-        ):
-            field = f"spec.exposure.allowedFrom[{peer.name}]"
-            yield Problem(field, Reason.SPEC_INVALID, f"must hold what type {peer.type} says")
-        elif peer.cidr is not None and not is_network(peer.cidr):
-            field = f"spec.exposure.allowedFrom[{peer.name}].cidr"
-            message = "must be a network without host bits, for example 10.20.0.0/16"
-            yield Problem(field, Reason.SPEC_INVALID, message)
+def _check_networks(assistant: Assistant) -> Iterator[Problem]:
+    for cidr in assistant.spec.exposure.allowed_cidrs:
+        if not is_network(cidr):
+            message = f"{cidr} must be a network without host bits, for example 10.20.0.0/16"
+            yield Problem("spec.exposure.allowedCidrs", Reason.SPEC_INVALID, message)
 
 
 def _compile(world: World, resolved: Resolved) -> tuple[Blueprint | None, tuple[Problem, ...]]:

@@ -20,7 +20,6 @@ from steward_api.v1alpha1 import (
     RetentionPolicy,
     Tool,
 )
-from steward_api.v1alpha1.assistant import Peer
 from steward_api.v1alpha1.cluster_assistant_policy import WindowBounds
 from steward_operator.children.destinations import Destination, parse_destination
 from steward_operator.plan.patterns import (
@@ -132,7 +131,7 @@ def _check_assistant(assistant: Assistant, policy: ClusterAssistantPolicy) -> tu
     return (
         *check_deletion(assistant, policy),
         *_check_zones(assistant, policy),
-        *_check_peers(assistant, policy),
+        *_check_guests(assistant, policy),
     )
 
 
@@ -156,20 +155,17 @@ def _check_zones(assistant: Assistant, policy: ClusterAssistantPolicy) -> tuple[
     return (_beyond("spec.residency.zones", policy, problem, f"name allowed zones, {ASK}"),)
 
 
-def _check_peers(assistant: Assistant, policy: ClusterAssistantPolicy) -> tuple[Problem, ...]:
-    own = assistant.metadata.namespace
-    return tuple(
-        _beyond(
-            f"spec.exposure.allowedFrom[{peer.name}]",
-            policy,
-            "not in spec.exposure.allowedNamespaces"
-            if peer.pods
-            else "not in spec.exposure.allowedCidrs",
-            f"remove it, {ASK}",
-        )
-        for peer in assistant.spec.exposure.allowed_from
-        if not is_peer_allowed(peer, own, policy)
-    )
+def _check_guests(assistant: Assistant, policy: ClusterAssistantPolicy) -> Iterator[Problem]:
+    exposure, own = assistant.spec.exposure, assistant.metadata.namespace
+    for peer in exposure.allowed_from:
+        if not is_guest_allowed(peer.namespace, own, policy):
+            field = f"spec.exposure.allowedFrom[{peer.namespace}]"
+            problem = "not in spec.exposure.allowedNamespaces"
+            yield _beyond(field, policy, problem, f"remove it, {ASK}")
+    for cidr in exposure.allowed_cidrs:
+        if not is_network_in(cidr, guest_networks(policy)):
+            problem = f"{cidr} is not within spec.exposure.allowedCidrs"
+            yield _beyond("spec.exposure.allowedCidrs", policy, problem, f"remove it, {ASK}")
 
 
 _CHECKS: Final[dict[type, Callable[[Any, ClusterAssistantPolicy], tuple[Problem, ...]]]] = {
@@ -194,15 +190,15 @@ def pair_windows(
             yield window, bound
 
 
-def is_peer_allowed(peer: Peer, own: str, policy: ClusterAssistantPolicy) -> bool:
-    """Say whether an Assistant of namespace `own` may let a peer in."""
-    bound = policy.spec.exposure
-    if bound is None:
-        return True
-    if peer.pods is None:
-        return is_network_in(peer.cidr or "", bound.allowed_cidrs)
-    allowed, wanted = bound.allowed_namespaces, peer.pods.namespace
-    return wanted == own or allowed is None or is_namespace_in(allowed, wanted)
+def is_guest_allowed(namespace: str, own: str, policy: ClusterAssistantPolicy) -> bool:
+    """Say whether an Assistant of namespace `own` may let Pods of another one in."""
+    allowed = policy.spec.exposure.allowed_namespaces if policy.spec.exposure else None
+    return namespace == own or allowed is None or is_namespace_in(allowed, namespace)
+
+
+def guest_networks(policy: ClusterAssistantPolicy) -> tuple[str, ...] | None:
+    """Return the networks that may be let in; None where any will do."""
+    return policy.spec.exposure.allowed_cidrs if policy.spec.exposure else None
 
 
 def model_hosts(policy: ClusterAssistantPolicy) -> tuple[str, ...] | None:

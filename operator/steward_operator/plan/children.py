@@ -22,7 +22,7 @@ from steward_operator.objects import Manifest, ObjectKey
 from steward_operator.plan.narrowing import (
     is_purging_held,
     resolve_destinations,
-    resolve_peers,
+    resolve_guests,
     resolve_zones,
 )
 from steward_operator.plan.prune import PRUNED_KINDS, plan_anchor_prune, plan_prune
@@ -91,7 +91,7 @@ def _build_context(
         operator_keys=world.operator_keys,
         denial=findings.denial,
         destinations=resolve_destinations(serving, world.bounds, assistant.metadata.namespace),
-        peers=resolve_peers(assistant, world.bounds),
+        guests=resolve_guests(assistant, world.bounds),
         zones=resolve_zones(assistant, world.bounds),
         is_purging_held=is_purging_held(serving, world.bounds),
         older_secrets=secrets.older,

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from steward_api.blueprint import Blueprint
 from steward_api.conditions import Problem
 from steward_api.v1alpha1 import Assistant, ClusterAssistantPolicy
-from steward_api.v1alpha1.assistant import Peer
+from steward_operator.children.context import Guests
 from steward_operator.children.destinations import (
     Destination,
     gather_model_urls,
@@ -20,12 +20,13 @@ from steward_operator.plan.bounds import (
     check_bounds,
     check_deletion,
     check_windows,
-    is_peer_allowed,
+    guest_networks,
+    is_guest_allowed,
     model_hosts,
     pair_windows,
     tool_hosts,
 )
-from steward_operator.plan.patterns import is_host_in, is_network
+from steward_operator.plan.patterns import is_host_in, is_network, is_network_in
 
 
 def check_served(assistant: Assistant, blueprint: Blueprint, bounds: Bounds) -> tuple[Problem, ...]:
@@ -98,22 +99,26 @@ def resolve_zones(assistant: Assistant, bounds: Bounds) -> tuple[tuple[str, ...]
     return tuple(sorted(tuple(sorted(zones)) for zones in chosen))
 
 
-def resolve_peers(assistant: Assistant, bounds: Bounds) -> tuple[Peer, ...] | None:
-    """Return the declared peers that the bounds allow; None where none was declared."""
-    if not assistant.spec.exposure.allowed_from:
+def resolve_guests(assistant: Assistant, bounds: Bounds) -> Guests | None:
+    """Return the declared guests that the bounds allow; None where nobody was declared."""
+    exposure, own = assistant.spec.exposure, assistant.metadata.namespace
+    if not exposure.allowed_from and not exposure.allowed_cidrs:
         return None
-    own = assistant.metadata.namespace
-    declared = [
-        peer
-        for peer in sorted(assistant.spec.exposure.allowed_from, key=lambda peer: peer.name)
-        if peer.pods is not None or is_network(peer.cidr or "")
-    ]
+    pods = sorted(exposure.allowed_from, key=lambda peer: peer.namespace)
     if bounds.unknown:
-        return tuple(peer for peer in declared if peer.pods and peer.pods.namespace == own)
-    return tuple(
-        peer
-        for peer in declared
-        if all(is_peer_allowed(peer, own, policy) for policy in bounds.policies)
+        return Guests(tuple(peer for peer in pods if peer.namespace == own))
+    return Guests(
+        tuple(
+            peer
+            for peer in pods
+            if all(is_guest_allowed(peer.namespace, own, each) for each in bounds.policies)
+        ),
+        tuple(
+            cidr
+            for cidr in sorted(exposure.allowed_cidrs)
+            if is_network(cidr)
+            and all(is_network_in(cidr, guest_networks(each)) for each in bounds.policies)
+        ),
     )
 
 

@@ -12,14 +12,14 @@ from typing import Any
 
 import httpx
 
-from steward_api.blueprint import BLUEPRINT_FILE, Blueprint
+from steward_api.blueprint import BLUEPRINT_FILE, TRUST_FILE, Blueprint, Denial, Trust
 from steward_cli.worlds import build_worlds
 from steward_effects.objects import MODEL_HOST, OTHER_MODEL_HOST, TOOL_HOST
 from steward_kinds.objects import Manifest
 from steward_model_server import ModelServer, Say
 from steward_operator.plan.assistant import plan_assistant
 from steward_operator.plan.parsing import parse_object
-from steward_operator.plan.world import Broken
+from steward_operator.plan.world import Broken, Plan
 from steward_runtime.journal.journal import Entry
 from steward_serving import ConfigFiles, ServedRuntime, read_journal
 from steward_tool_server import ToolServer
@@ -44,15 +44,32 @@ def plan_blueprint(*manifests: Manifest, last: Blueprint | None = None) -> Bluep
     Raises:
         AssertionError: if the plan makes none; the text holds its conditions.
     """
+    return plan_files(*manifests, last=last)[0]
+
+
+def plan_files(
+    *manifests: Manifest, last: Blueprint | None = None
+) -> tuple[Blueprint, Denial | None]:
+    """Return the Blueprint, and why new work is denied, as the real plan says.
+
+    Raises:
+        AssertionError: if the plan makes none; the text holds its conditions.
+    """
+    plan = plan_manifests(*manifests, last=last)
+    data = [child["data"] for child in plan.children if "data" in child]
+    files = {name: text for each in data for name, text in each.items()}
+    assert BLUEPRINT_FILE in files, (plan.status or {}).get("conditions")
+    trust = Trust.model_validate_json(files[TRUST_FILE])
+    return Blueprint.model_validate_json(files[BLUEPRINT_FILE]), trust.denial
+
+
+def plan_manifests(*manifests: Manifest, last: Blueprint | None = None) -> Plan:
+    """Return what the real plan makes of an Assistant and what belongs to it."""
     objects = [parse_object(manifest) for manifest in manifests]
     broken = [each.message for each in objects if isinstance(each, Broken)]
     assert not broken, broken
     (world,) = build_worlds(each for each in objects if not isinstance(each, Broken))
-    plan = plan_assistant(replace(world, last_blueprint=last))
-    texts = [child["data"].get(BLUEPRINT_FILE) for child in plan.children if "data" in child]
-    (text,) = [text for text in texts if text] or [None]
-    assert text is not None, (plan.status or {}).get("conditions")
-    return Blueprint.model_validate_json(text)
+    return plan_assistant(replace(world, last_blueprint=last))
 
 
 class Served:
@@ -129,9 +146,10 @@ class Chain:
             last: the Blueprint that was accepted before.
             prepare: writes Secrets of users before the runtime starts.
         """
-        blueprint = plan_blueprint(*manifests, last=last)
+        blueprint, denial = plan_files(*manifests, last=last)
         runtime = ServedRuntime(self.folder)
         runtime.files.write_all(blueprint)
+        runtime.files.write_trust(denial=denial)
         servers = {MODEL_HOST: self.model, OTHER_MODEL_HOST: self.other, TOOL_HOST: self.tools}
         hosts = {host: server.url.removeprefix("http://") for host, server in servers.items()}
         runtime.files.write_bindings(hosts=hosts)

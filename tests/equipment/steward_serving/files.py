@@ -12,7 +12,7 @@ from typing import Any
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from steward_api.blueprint import Bindings, Blueprint, Trust, TrustedKey
+from steward_api.blueprint import Bindings, Blueprint, Denial, Trust, TrustedKey
 from steward_api.canonical import render_canonical
 from steward_serving.journal import KEK
 
@@ -44,7 +44,7 @@ class ConfigFiles:
         self.write("keys/signing/signingKey", pem)
         (self.root / "credentials").mkdir(parents=True, exist_ok=True)
 
-    def write_trust(self, *, has_operator: bool = True) -> None:
+    def write_trust(self, *, has_operator: bool = True, denial: Denial | None = None) -> None:
         """Write the trust document, with the operator's test key or without."""
         raw = OPERATOR_KEY.public_key().public_bytes_raw()
         key = TrustedKey(
@@ -55,6 +55,7 @@ class ConfigFiles:
             assistant="helpdesk",
             uid=UID,
             operator_keys=(key,) if has_operator else (),
+            denial=denial,
         )
         self.write("trust/trust.json", _render(trust))
 

@@ -66,7 +66,7 @@ def guests(world: World) -> list[list[Manifest]]:
 def peer_of(namespace: str, **labels: str) -> Manifest:
     """Return a declared peer: Pods of a namespace."""
     wanted = [{"key": key, "value": value} for key, value in labels.items()]
-    return {"name": namespace, "type": "Pods", "pods": {"namespace": namespace, "labels": wanted}}
+    return {"namespace": namespace, "podLabels": wanted}
 
 
 def test_chat_is_open_to_the_own_namespace_where_nobody_is_named() -> None:
@@ -77,11 +77,8 @@ def test_chat_is_open_to_the_own_namespace_where_nobody_is_named() -> None:
 def test_chat_is_open_to_whom_the_spec_names_and_to_nobody_else() -> None:
     """The own namespace is in the list or it is not; labels and networks are said exactly."""
     exposure = {
-        "allowedFrom": [
-            peer_of("app"),
-            peer_of("web", tier="front"),
-            {"name": "z-office", "type": "CIDR", "cidr": "10.20.0.0/16"},
-        ]
+        "allowedFrom": [peer_of("web", tier="front"), peer_of("app")],
+        "allowedCidrs": ["10.20.0.0/16"],
     }
     named = [{"namespaceSelector": {"matchLabels": {NAMESPACE_NAME: n}}} for n in ("app", "web")]
     assert guests(make_world(make_assistant(exposure=exposure))) == [

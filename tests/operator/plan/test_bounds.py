@@ -28,8 +28,8 @@ def problems(object_: OwnObject, *policies: dict[str, Any]) -> tuple[Problem, ..
     return check_bounds(object_, select_bounds(named, object_.metadata.namespace))
 
 
-PEER = {"name": "web", "type": "Pods", "pods": {"namespace": "web"}}
-NETWORK = {"name": "office", "type": "CIDR", "cidr": "10.20.0.0/16"}
+WEB = {"allowedFrom": [{"namespace": "web"}]}
+OFFICE = {"allowedCidrs": ["10.20.0.0/16"]}
 
 BEYOND = [
     (make_model(), {"models": {"allowedHosts": ["other.example.com"]}}, "spec.openAI.baseUrl"),
@@ -52,14 +52,14 @@ BEYOND = [
         "spec.residency.zones",
     ),
     (
-        make_assistant(exposure={"allowedFrom": [PEER]}),
+        make_assistant(exposure=WEB),
         {"exposure": {"allowedNamespaces": ["app*"]}},
         "spec.exposure.allowedFrom[web]",
     ),
     (
-        make_assistant(exposure={"allowedFrom": [NETWORK]}),
+        make_assistant(exposure=OFFICE),
         {"exposure": {"allowedCidrs": ["10.0.0.0/16"]}},
-        "spec.exposure.allowedFrom[office]",
+        "spec.exposure.allowedCidrs",
     ),
 ]
 
@@ -94,13 +94,11 @@ WITHIN = [
     (make_assistant(residency={"zones": ["a"]}), {"residency": {"allowedZones": ["a", "b"]}}),
     (make_assistant(), {"residency": {"allowedZones": ["a"]}}),
     (
-        make_assistant(exposure={"allowedFrom": [PEER, NETWORK]}),
+        make_assistant(exposure={**WEB, **OFFICE}),
         {"exposure": {"allowedNamespaces": ["w*"], "allowedCidrs": ["10.0.0.0/8"]}},
     ),
     (
-        make_assistant(
-            exposure={"allowedFrom": [{**PEER, "pods": {"namespace": "team"}, "name": "own"}]}
-        ),
+        make_assistant(exposure={"allowedFrom": [{"namespace": "team"}]}),
         {"exposure": {"allowedNamespaces": []}},
     ),
     (make_prompt(), {"models": {"allowedHosts": []}, "tools": {"allowedHosts": []}}),

@@ -164,8 +164,7 @@ def test_without_zones_nothing_is_said_of_them() -> None:
 
 def test_unknown_bounds_close_every_door() -> None:
     """Nothing may be asked, nothing reached and nobody let in until the bounds can be read."""
-    peer = {"name": "web", "type": "Pods", "pods": {"namespace": "web"}}
-    world = make_world(make_assistant(exposure={"allowedFrom": [peer]}))
+    world = make_world(make_assistant(exposure={"allowedFrom": [{"namespace": "web"}]}))
     running = Cluster().settle(world)
     plan = plan_assistant(replace(running, bounds=Bounds(unknown="nobody may list them")))
     told = denial(plan)
