@@ -13,6 +13,7 @@ import contextlib
 import fcntl
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -155,9 +156,9 @@ class Node(contextlib.AbstractContextManager["Node"]):
             LabError: The archive was refused.
         """
         ctr = str(self.binaries.directory / "ctr")
-        options = ("--namespace=k8s.io", "images", "import", "--local", str(archive))
+        options = ("--namespace=k8s.io", "images", "import", "--local", str(archive.resolve()))
         said = run_command(*self.enter(), ctr, *options)
-        return tuple(line.split()[0] for line in said.splitlines() if line.strip())
+        return tuple(re.findall(r"^unpacking (\S+)", said, re.MULTILINE))
 
     def enter(self) -> tuple[str, ...]:
         """Answers the start of a command line that runs in the node's mounts and network."""

@@ -1,4 +1,4 @@
-"""Applies the examples of the repository to a cluster, as their `cluster/` overlays say."""
+"""Applies the examples of the repository to a cluster, as the overlays in `examples/cluster` say."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class Example:
     @property
     def overlay(self) -> Path:
         """What is applied."""
-        return EXAMPLES / self.name / "cluster"
+        return EXAMPLES / "cluster" / self.name
 
     def read(self, cluster: Cluster) -> Any:
         """Answers its Assistant as the API server has it."""
@@ -41,8 +41,8 @@ class Example:
 
 def gather_examples(cluster: Cluster) -> tuple[Example, ...]:
     """Answers the examples that have an overlay for clusters, in order of their folders."""
-    overlays = sorted(EXAMPLES.glob("*/cluster/kustomization.yaml"))
-    return tuple(read_example(cluster, path.parents[1]) for path in overlays)
+    overlays = sorted(EXAMPLES.glob("cluster/*/kustomization.yaml"))
+    return tuple(read_example(cluster, path.parent) for path in overlays)
 
 
 def read_example(cluster: Cluster, folder: Path) -> Example:
@@ -51,7 +51,7 @@ def read_example(cluster: Cluster, folder: Path) -> Example:
     Raises:
         NodeError: It declares none, or several.
     """
-    rendered = parse_documents(cluster.kubectl("kustomize", str(folder / "cluster")))
+    rendered = parse_documents(cluster.kubectl("kustomize", str(folder)))
     found = [item for item in rendered if item["kind"] == "Assistant"]
     if len(found) != 1:
         raise NodeError(f"{folder} declares {len(found)} assistants where one is expected")
