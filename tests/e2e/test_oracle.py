@@ -22,7 +22,7 @@ from steward_lab.toolchain import Report
 from steward_netpol.binaries import build_conformance_binaries
 from steward_netpol.oracle import Oracle, Party, Question
 from steward_node.layout import METADATA_ADDRESS, NODE_ADDRESS, SERVICE_ADDRESS
-from steward_node.showing import EXAMPLES
+from steward_node.showing import OVERLAYS
 
 pytestmark = pytest.mark.e2e
 Manifest = dict[str, Any]
@@ -66,13 +66,13 @@ def rendered(tmp_path_factory: pytest.TempPathFactory, report: Report) -> tuple[
     """All examples that have an overlay for clusters."""
     kubectl = str(build_binaries(report).kubectl)
     scratch = tmp_path_factory.mktemp("rendered")
-    overlays = sorted(EXAMPLES.glob("*/cluster/kustomization.yaml"))
+    overlays = sorted(OVERLAYS.glob("*/kustomization.yaml"))
     return tuple(render(kubectl, path.parent, scratch) for path in overlays)
 
 
 def render(kubectl: str, overlay: Path, scratch: Path) -> Rendered:
     """Kustomizes an overlay and renders what the operator would make of it."""
-    name = overlay.parent.name
+    name = overlay.name
     folder = scratch / name
     folder.mkdir()
     built = run(kubectl, "kustomize", str(overlay))

@@ -158,7 +158,14 @@ class Node(contextlib.AbstractContextManager["Node"]):
         ctr = str(self.binaries.directory / "ctr")
         options = ("--namespace=k8s.io", "images", "import", "--local", str(archive.resolve()))
         said = run_command(*self.enter(), ctr, *options)
-        return tuple(re.findall(r"^unpacking (\S+)", said, re.MULTILINE))
+        names = tuple(re.findall(r"^unpacking (\S+)", said, re.MULTILINE))
+        for name in names:
+            # A name without a registry means this one.
+            library = name.replace("localhost/", "docker.io/library/", 1)
+            tag = (ctr, "--namespace=k8s.io", "images", "tag", "--force", name, library)
+            if library != name:
+                run_command(*self.enter(), *tag)
+        return names
 
     def enter(self) -> tuple[str, ...]:
         """Answers the start of a command line that runs in the node's mounts and network."""

@@ -1,18 +1,21 @@
-"""Applies the examples of the repository to a cluster, as the overlays in `examples/cluster` say."""
+"""Applies the examples of the repository to a cluster, as `examples/cluster` overlays them."""
 
 from __future__ import annotations
 
+import secrets
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from steward_lab.kube_client import parse_documents
 from steward_lab.pins import REPOSITORY
-from steward_node.cluster import Cluster
+from steward_node.cluster import Cluster, Manifest
 from steward_node.errors import NodeError
 
-EXAMPLES = REPOSITORY / "examples"
+OVERLAYS = REPOSITORY / "examples" / "cluster"
 READY_SECONDS = 300
+# Secrets that a user makes by hand, and the key `hosts` of each: the overlays say so.
+CREDENTIALS = {"01-helpdesk": {"ticket-service-token": "tickets.helpdesk.svc:8080"}}
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +35,7 @@ class Example:
     @property
     def overlay(self) -> Path:
         """What is applied."""
-        return EXAMPLES / "cluster" / self.name
+        return OVERLAYS / self.name
 
     def read(self, cluster: Cluster) -> Any:
         """Answers its Assistant as the API server has it."""
@@ -41,7 +44,7 @@ class Example:
 
 def gather_examples(cluster: Cluster) -> tuple[Example, ...]:
     """Answers the examples that have an overlay for clusters, in order of their folders."""
-    overlays = sorted(EXAMPLES.glob("cluster/*/kustomization.yaml"))
+    overlays = sorted(OVERLAYS.glob("*/kustomization.yaml"))
     return tuple(read_example(cluster, path.parent) for path in overlays)
 
 
@@ -62,6 +65,8 @@ def read_example(cluster: Cluster, folder: Path) -> Example:
 def apply_example(cluster: Cluster, example: Example) -> None:
     """Applies an example, in a namespace that enforces the restricted level."""
     cluster.create_namespace(example.namespace)
+    for name, hosts in CREDENTIALS.get(example.name, {}).items():
+        cluster.apply(build_credential(example.namespace, name, hosts))
     cluster.kubectl("apply", "--server-side", "--kustomize", str(example.overlay))
 
 
@@ -84,3 +89,10 @@ def wait_example(cluster: Cluster, example: Example) -> None:
         )
         pods = cluster.try_kubectl("get", "pods,pvc,events", inside).stdout
         raise NodeError(f"{example.name} is not ready:\n{said}\n{pods[-4000:]}")
+
+
+def build_credential(namespace: str, name: str, hosts: str) -> Manifest:
+    """Builds a Secret with a fresh token."""
+    data = {"token": secrets.token_hex(16), "hosts": hosts}
+    metadata = {"name": name, "namespace": namespace}
+    return {"apiVersion": "v1", "kind": "Secret", "metadata": metadata, "stringData": data}
