@@ -17,7 +17,7 @@ from steward_operator.objects import Manifest
 
 pytestmark = pytest.mark.cluster
 
-EXAMPLES = sorted(path for path in (Path(__file__).parents[2] / "examples").iterdir())
+EXAMPLES = sorted((Path(__file__).parents[2] / "examples").glob("[0-9]*"))
 RESTRICTED = {"pod-security.kubernetes.io/enforce": "restricted"}
 DRY_RUN = {"dryRun": "All", "fieldValidation": "Strict", "fieldManager": "steward-operator"}
 

@@ -195,6 +195,7 @@ class Handler(BaseHTTPRequestHandler):
 def main() -> None:
     """Parse the command line and serve until the process is ended."""
     parser = argparse.ArgumentParser(description="the helpdesk example's ticket service")
+    parser.add_argument("--host", default="127.0.0.1")
     parser.add_argument("--port", type=int, required=True)
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--token-file", type=Path, required=True)
@@ -202,7 +203,7 @@ def main() -> None:
     arguments.data.mkdir(parents=True, exist_ok=True)
     Handler.desk = Desk(arguments.data / "tickets.sqlite")
     Handler.token = arguments.token_file.read_text().strip()
-    ThreadingHTTPServer(("127.0.0.1", arguments.port), Handler).serve_forever()
+    ThreadingHTTPServer((arguments.host, arguments.port), Handler).serve_forever()
 
 
 if __name__ == "__main__":

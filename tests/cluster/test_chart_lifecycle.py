@@ -1,0 +1,131 @@
+"""The chart on a real API server: installed, upgraded, rolled back and taken away.
+
+The operator's Pods run as processes, with the account, the rights and the flags that the chart
+gives them. A control plane of its own, since the kinds belong to the release here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import httpx
+import pytest
+
+from steward_api.v1alpha1 import KINDS
+from steward_chart.releasing import Release
+from steward_chart.rendering import NAMESPACE
+from steward_lab.audit import AuditEntry, Mark
+from steward_lab.control_plane import ControlPlane
+from steward_lab.helm import HelmLine
+from steward_lab.kubelet import Kubelet, Outcome, Rule
+from steward_operator_lab.reading import ASSISTANT_KIND, wait_ready
+from steward_operator_lab.samples import build_assistant, build_needs
+
+pytestmark = [pytest.mark.cluster, pytest.mark.timeout(300)]
+
+DEPLOYMENT = "apps/v1/Deployment"
+
+
+@pytest.fixture(scope="module")
+def plane() -> Iterator[ControlPlane]:
+    """A control plane that knows nothing of us."""
+    with ControlPlane() as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def node(plane: ControlPlane) -> Iterator[Kubelet]:
+    """A kubelet that runs the operator's Pods, and lets those of assistants be ready."""
+    with Kubelet(plane) as kubelet:
+        for component in ("operator", "archive"):
+            labels = {"app.kubernetes.io/component": component}
+            kubelet.add_rule(Rule(Outcome.PROCESS, labels=labels))
+        yield kubelet
+
+
+def make_assistant(plane: ControlPlane, namespace: str, name: str) -> None:
+    """Make an Assistant with what it refers to."""
+    for manifest in (*build_needs(), build_assistant(name)):
+        plane.admin.apply(manifest, namespace, manager="kubectl")
+
+
+def gather_requests(plane: ControlPlane, mark: Mark, release: Release) -> list[AuditEntry]:
+    """Return every request that operator and archive of a release have made."""
+    accounts = (f"{release.name}-{part}" for part in ("operator", "archive"))
+    users = {f"system:serviceaccount:{release.namespace}:{account}" for account in accounts}
+    return [entry for entry in plane.audit.since(mark) if entry.user in users]
+
+
+def name_refused(requests: list[AuditEntry]) -> set[tuple[str, str, str]]:
+    """Return what was refused and never allowed afterwards: fresh roles need a moment to count."""
+    allowed = {_right_of(entry) for entry in requests if 200 <= entry.code < 300}
+    return {_right_of(entry) for entry in requests if entry.code == 403} - allowed
+
+
+def _right_of(entry: AuditEntry) -> tuple[str, str, str]:
+    return entry.verb, entry.resource, entry.subresource
+
+
+@pytest.mark.parametrize("line", list(HelmLine), ids=lambda line: line.name)
+def test_a_release_serves_is_upgraded_and_leaves_what_users_made(
+    plane: ControlPlane, node: Kubelet, line: HelmLine
+) -> None:
+    """Twice: the second line finds, and takes over, what the first one's uninstall has kept."""
+    release, team = Release(plane, line), plane.create_namespace("team")
+    mark = plane.audit.mark()
+    release.prepare_namespace()
+    assert "serves all namespaces" in release.install()
+    make_assistant(plane, team, "helper")
+    wait_ready(plane.admin, team)
+
+    release.upgrade({"operator": {"resyncSeconds": 300, "replicas": 3}})
+    deployment = plane.admin.get(DEPLOYMENT, "steward-operator", NAMESPACE)
+    assert deployment["status"]["readyReplicas"] == 3
+    release.roll_back()
+    deployment = plane.admin.get(DEPLOYMENT, "steward-operator", NAMESPACE)
+    assert deployment["spec"]["replicas"] == 2
+    assert release.read_revision() == 3
+    make_assistant(plane, team, "second")
+    wait_ready(plane.admin, team, "second")
+    metrics = node.endpoint("steward-operator-metrics", NAMESPACE, "metrics").url
+    assert "steward_" in httpx.get(f"{metrics}/metrics", trust_env=False).text
+    requests = gather_requests(plane, mark, release)
+    assert len({entry.user for entry in requests}) == 2
+    assert not name_refused(requests)
+
+    assert "kept due to the resource policy" in release.uninstall()
+    kept = plane.admin.list("apiextensions.k8s.io/v1/CustomResourceDefinition")
+    assert len(kept) == len(KINDS)
+    assert plane.admin.get(ASSISTANT_KIND, "helper", team)
+    assert plane.admin.get("v1/PersistentVolumeClaim", "steward-archive", NAMESPACE)
+    assert plane.admin.get("v1/Secret", "steward-operator-keys", NAMESPACE)
+    assert plane.admin.find("v1/PersistentVolumeClaim", "helper-data", team)
+    assert not plane.admin.list("rbac.authorization.k8s.io/v1/RoleBinding", NAMESPACE)
+
+
+def test_a_scoped_release_serves_one_namespace_with_roles(
+    plane: ControlPlane, node: Kubelet
+) -> None:
+    """Beside another release: kinds, roles for people and admission policies are that one's."""
+    del node
+    served, other = plane.create_namespace("served"), plane.create_namespace("other")
+    mark = plane.audit.mark()
+    release = Release(plane, HelmLine.HELM_4, name="guard", namespace="guard-system")
+    release.prepare_namespace()
+    release.install(
+        {
+            "watch": {"namespace": served},
+            "crds": {"install": False},
+            "roles": {"create": False},
+            "admissionPolicies": {"enabled": False},
+        }
+    )
+    make_assistant(plane, other, "helper")
+    make_assistant(plane, served, "helper")
+    wait_ready(plane.admin, served)
+    untouched = plane.admin.get(ASSISTANT_KIND, "helper", other)
+    assert not untouched.get("status")
+    requests = gather_requests(plane, mark, release)
+    assert len({entry.user for entry in requests}) == 2
+    assert not name_refused(requests)
+    release.uninstall()
