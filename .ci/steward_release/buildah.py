@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
+from steward_release.errors import BuildFailed
 from steward_release.programs import resolve_program, run_program
 
 ADVICE: Final = (
@@ -18,6 +19,8 @@ ADVICE: Final = (
 BUILD_SECONDS: Final = 1_800
 """One image: its packages are downloaded, unpacked and compiled on two slow cores."""
 CALL_SECONDS: Final = 600
+DRIVERS: Final = ("overlay", "vfs")
+"""Storage drivers, best first: overlay shares what layers have in common, vfs runs anywhere."""
 
 
 def gather_cache_folder() -> Path:
@@ -95,8 +98,17 @@ def open_buildah() -> Buildah:
 
     Raises:
         ToolMissing: if buildah is not installed.
+        BuildFailed: if no storage driver works here; `STORAGE_DRIVER` names another.
     """
-    storage = gather_cache_folder() / "storage"
-    storage.mkdir(parents=True, exist_ok=True)
-    driver = os.environ.get("STORAGE_DRIVER", "vfs")
-    return Buildah(resolve_program("buildah", ADVICE), storage, driver)
+    program = resolve_program("buildah", ADVICE)
+    chosen = os.environ.get("STORAGE_DRIVER")
+    drivers = (chosen,) if chosen else DRIVERS
+    for driver in drivers:
+        buildah = Buildah(program, gather_cache_folder() / f"storage-{driver}", driver)
+        buildah.storage.mkdir(parents=True, exist_ok=True)
+        try:
+            buildah.call("info")
+        except BuildFailed:
+            continue
+        return buildah
+    raise BuildFailed(f"buildah cannot keep images here with {' or '.join(drivers)}")

@@ -24,6 +24,8 @@ from steward_release.installing import install_lock
 from steward_release.pins import ROOT
 from steward_release.programs import resolve_program, run_program
 
+RECIPE: Final = "1"
+"""Raise it when the way of making the base changes without a change of what is listed here."""
 SUITE: Final = "bookworm"
 PACKAGES: Final = (
     "ca-certificates",
@@ -59,8 +61,8 @@ class Bases:
 def digest_recipe() -> str:
     """Return 16 hexadecimal digits that change whenever the base would."""
     pins = (ROOT / "requirements" / "build.txt").read_bytes()
-    recipe = "\n".join((SUITE, platform.machine(), *PACKAGES, *UNWANTED)).encode()
-    return hashlib.sha256(recipe + pins + Path(__file__).read_bytes()).hexdigest()[:16]
+    recipe = "\n".join((RECIPE, SUITE, platform.machine(), *PACKAGES, *UNWANTED)).encode()
+    return hashlib.sha256(recipe + pins).hexdigest()[:16]
 
 
 def build_lab_bases(buildah: Buildah, report: Report) -> Bases:
@@ -74,7 +76,7 @@ def build_lab_bases(buildah: Buildah, report: Report) -> Bases:
     if not folder.is_dir():
         report("making a base from Debian's packages, once: about 2 minutes")
         _make_archives(folder)
-    mark = folder / "storage-has"
+    mark = buildah.storage / f"has-{folder.name}"
     if not (mark.exists() and all(map(buildah.has_image, (BASE, BUILD_BASE)))):
         _make_image(buildah, folder / "base.tar", BASE, "scratch")
         _make_image(buildah, folder / "pip.tar", BUILD_BASE, BASE)
