@@ -15,6 +15,8 @@ from steward_api.conditions import Problem
 from steward_api.reasons import Reason
 
 DEPTH_MAX: Final = 32
+JSON_DEPTH_MAX: Final = 4 * DEPTH_MAX
+"""One schema inside another is at most three levels of JSON deeper (`properties`, name, schema)."""
 TYPES: Final = frozenset({"array", "boolean", "integer", "null", "number", "object", "string"})
 _SCHEMA_KEYWORDS: Final = frozenset(
     {
@@ -57,12 +59,12 @@ def check_json_schema(schema: Mapping[str, Any], field: str) -> tuple[Problem, .
 
     `field` is the schema's place in the Tool, for example `spec.inputSchema`.
     """
+    if _is_too_deep(schema):
+        return (_problem(field, f"is nested deeper than {DEPTH_MAX} levels"),)
     try:
         size = len(render_canonical(dict(schema)))
     except (ValueError, TypeError):
         return (_problem(field, "must hold JSON with whole numbers only"),)
-    except RecursionError:
-        return (_problem(field, f"is nested deeper than {DEPTH_MAX} levels"),)
     if size > TOOL_SCHEMA_BYTES_MAX:
         return (
             Problem(
@@ -82,6 +84,21 @@ def check_arguments_schema(schema: Mapping[str, Any], field: str) -> tuple[Probl
     if not problems and schema.get("type") != "object":
         return (_problem(f"{field}.type", "must be object, since arguments have names"),)
     return problems
+
+
+def _is_too_deep(schema: Mapping[str, Any]) -> bool:
+    """Say whether the JSON is nested too deeply to be walked by recursion, level by level."""
+    level: list[Any] = [schema]
+    for _ in range(JSON_DEPTH_MAX):
+        level = [
+            inner
+            for value in level
+            if isinstance(value, Mapping | list)
+            for inner in (value.values() if isinstance(value, Mapping) else value)
+        ]
+        if not level:
+            return False
+    return True
 
 
 _Found = tuple[str, str]
