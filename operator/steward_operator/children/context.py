@@ -35,6 +35,18 @@ class Guests:
 
 
 @dataclass(frozen=True, slots=True)
+class Guard:
+    """A second owner, the anchor of the keys, that lets children live until an erasure ends.
+
+    Whoever deletes an Assistant in the foreground (Argo CD's default) lets the garbage collector
+    delete children at once, the erasing runtime among them. It leaves alone what another owner has.
+    """
+
+    name: str
+    uid: str
+
+
+@dataclass(frozen=True, slots=True)
 class ChildContext:
     """Everything that `build_…` functions read."""
 
@@ -62,6 +74,8 @@ class ChildContext:
     """True while a window in force is shorter than a policy asks for."""
     older_secrets: tuple[OlderSecret, ...] = ()
     """Secrets of older generations, to be mounted beside the newest."""
+    guard: Guard | None = None
+    """Set while `deletionPolicy` is Erase and the anchor exists."""
 
     @property
     def name(self) -> str:
@@ -80,7 +94,10 @@ def build_owned_metadata(context: ChildContext, name: str, component: Component)
         "name": name,
         "namespace": context.namespace,
         "labels": labels.labels_of_owned_child(context.name, component),
-        "ownerReferences": [build_owner_reference(context.assistant)],
+        "ownerReferences": [
+            build_owner_reference(context.assistant),
+            *([_build_guard_reference(context.guard)] if context.guard else []),
+        ],
     }
 
 
@@ -103,6 +120,10 @@ def build_owner_reference(assistant: Assistant) -> Manifest:
         "controller": True,
         "blockOwnerDeletion": True,
     }
+
+
+def _build_guard_reference(guard: Guard) -> Manifest:
+    return {"apiVersion": "v1", "kind": "ConfigMap", "name": guard.name, "uid": guard.uid}
 
 
 def credentials_of(blueprint: Blueprint) -> tuple[str, ...]:

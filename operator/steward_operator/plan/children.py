@@ -6,18 +6,20 @@ from collections.abc import Callable
 from typing import Final
 
 from steward_api.blueprint import Blueprint
+from steward_api.v1alpha1.assistant import DeletionPolicy
 from steward_operator import labels, names
 from steward_operator.children.config_map import (
     build_blueprint_config_map,
     build_trust_config_map,
 )
-from steward_operator.children.context import ChildContext
+from steward_operator.children.context import ChildContext, Guard
 from steward_operator.children.deployment import build_deployment
 from steward_operator.children.network_policy import build_purge_policy, build_runtime_policy
 from steward_operator.children.persistent_volume_claim import build_persistent_volume_claim
 from steward_operator.children.purge_cron_job import build_purge_cron_job
 from steward_operator.children.service import build_admin_service, build_service
 from steward_operator.children.service_account import build_service_account
+from steward_operator.names import AnchorRole
 from steward_operator.objects import Manifest, ObjectKey
 from steward_operator.plan.narrowing import (
     is_purging_held,
@@ -95,7 +97,17 @@ def _build_context(
         zones=resolve_zones(assistant, world.bounds),
         is_purging_held=is_purging_held(serving, world.bounds),
         older_secrets=secrets.older,
+        guard=_resolve_guard(world, secrets),
     )
+
+
+def _resolve_guard(world: World, secrets: SecretPlan) -> Guard | None:
+    """Return the newest anchor of the keys, once it exists, where an erasure will be needed."""
+    assistant, anchor = world.assistant, secrets.rotations[AnchorRole.KEYS].newest
+    if assistant.spec.deletion_policy is not DeletionPolicy.ERASE or not anchor.uid:
+        return None
+    name = names.anchor_name(assistant.metadata.name, AnchorRole.KEYS, anchor.generation)
+    return Guard(name, anchor.uid)
 
 
 def _resolve_interval(world: World, resolved: Resolved) -> int:

@@ -9,6 +9,7 @@ import pytest
 
 from steward_api.v1alpha1.assistant import AssistantStatus
 from steward_operator import names
+from steward_operator.names import AnchorRole
 from steward_operator.objects import Manifest
 from steward_operator.plan.assistant import plan_assistant
 from steward_operator.plan.world import ErasureReport, FinalizerEdit, Plan, World
@@ -146,3 +147,30 @@ def test_an_assistant_that_was_never_served_is_let_go_at_once(deleted: World) ->
 def test_a_deletion_without_our_finalizer_is_left_alone(deleted: World) -> None:
     """Under Retain, and once we have let go."""
     assert plan_assistant(with_metadata(deleted, finalizers=(OTHERS,))) == Plan()
+
+
+def list_owners(child: Manifest) -> list[tuple[str, str]]:
+    """Return kind and uid of each owner."""
+    found = child["metadata"].get("ownerReferences", [])
+    return [(owner["kind"], owner["uid"]) for owner in found]
+
+
+def test_under_erase_the_keys_anchor_keeps_every_child_too(settled: World) -> None:
+    """A deletion in the foreground may not take the runtime away before it has erased."""
+    (anchor,) = (a for a in settled.anchors.values() if a.role is AnchorRole.KEYS)
+    mine = [("Assistant", settled.assistant.metadata.uid), ("ConfigMap", anchor.uid)]
+    assert [list_owners(child) for child in plan_assistant(settled).children] == [mine] * 10
+
+
+def test_under_retain_the_assistant_alone_owns() -> None:
+    """Whoever deletes it in the foreground waits for its children to end."""
+    settled = Cluster().settle(make_world())
+    owners = {tuple(list_owners(child)) for child in plan_assistant(settled).children}
+    assert owners == {(("Assistant", settled.assistant.metadata.uid),), ()}
+
+
+def test_a_first_plan_knows_no_anchor_and_names_none() -> None:
+    """The API server would refuse an owner without uid."""
+    plan = plan_assistant(make_world(make_assistant(deletionPolicy="Erase")))
+    owners = {kind for child in plan.children for kind, _ in list_owners(child)}
+    assert owners == {"Assistant"}
