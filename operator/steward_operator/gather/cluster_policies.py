@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Final
 
 from steward_api.v1alpha1 import ClusterAssistantPolicy
-from steward_operator.gather.own_cache import OwnCache, subject_of
+from steward_operator.gather.own_cache import OwnCache, parse_entry, subject_of
 from steward_operator.gather.subject import Subject
 from steward_operator.objects import Manifest
 from steward_operator.plan.bounds import KIND, Bounds, is_governed, select_bounds
@@ -38,11 +38,16 @@ class ClusterPolicies:
         """Take in one version of a policy; return whom it concerns, itself first."""
         subject = subject_of(manifest)
         before = self._held.get(subject.name)
-        concerned = self._own.observe(manifest)
-        entry = self._own.get(subject)
-        content = entry.read() if entry is not None else None
+        entry, known = parse_entry(manifest), self._own.get(subject)
+        content = entry.held
         if not isinstance(content, ClusterAssistantPolicy | Broken):
             return ()
+        if known is not None and known.resource_version == entry.resource_version:
+            # The same version may read differently once the schema has changed.
+            if content == before:
+                return ()
+            self._own.forget(subject)
+        concerned = self._own.observe(manifest)
         self._held[subject.name] = content
         if before is not None and before == content:
             return concerned

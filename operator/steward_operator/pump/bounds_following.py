@@ -97,6 +97,9 @@ class BoundsFollower(Follower):
     async def _watch(self) -> None:
         with self._watching():
             await super()._watch()
+        # A watch that outlives a change of the schema shows objects as the old one read them;
+        # there are few policies, so that a list now and then costs nothing.
+        self._version = ""
 
     @contextmanager
     def _watching(self) -> Iterator[None]:
