@@ -204,7 +204,7 @@ class Archive(Frozen):
     enabled: bool = True
     """Pull, co-sign and keep the receipts of every Assistant."""
     size: Size = "1Gi"
-    """Size of the volume. A receipt has some 3 KiB, and a run with work to do makes one."""
+    """Size of the volume. A receipt has 5 KiB, and a run that found something to delete makes one."""
     storage_class_name: OptionalName = ""
     """StorageClass of the volume; empty means the cluster's default."""
     existing_claim: OptionalName = ""
