@@ -30,6 +30,19 @@ def deliver_desk(delivery: Delivery, policy: str) -> Manifest:
     return delivery.admin.get(ASSISTANT_KIND, "desk", delivery.namespace)
 
 
+def deliver_erasable(delivery: Delivery, stage: Stage) -> Manifest:
+    """Deliver an Assistant under Erase whose runtime answers, and return it."""
+    stage.run_pods_of(delivery.namespace)
+    stage.wait_garbage_collector(delivery.namespace)
+    deliver_desk(delivery, "Erase")
+    return delivery.admin.wait(
+        ASSISTANT_KIND,
+        "desk",
+        delivery.namespace,
+        lambda found: has_condition(found, "RuntimeVerified", "True"),
+    )
+
+
 def list_left(delivery: Delivery) -> set[tuple[str, str]]:
     """Return kind and uid of what is left of the Assistant's children."""
     children = list_children(delivery.admin, delivery.namespace, "desk")
@@ -80,14 +93,7 @@ def test_retain_keeps_volume_and_keys_and_takes_them_up_again(deliver: Deliver) 
 def test_erase_waits_for_the_proof(deliver: Deliver, stage: Stage) -> None:
     """While nobody can prove it, the Assistant stays and says so; with the proof all goes."""
     team = deliver()
-    stage.run_pods_of(team.namespace)
-    desk = deliver_desk(team, "Erase")
-    team.admin.wait(
-        ASSISTANT_KIND,
-        "desk",
-        team.namespace,
-        lambda found: has_condition(found, "RuntimeVerified", "True"),
-    )
+    desk = deliver_erasable(team, stage)
 
     team.push(removed=(FILE,))
     wait_gone(team)
@@ -100,14 +106,7 @@ def test_erase_waits_for_the_proof(deliver: Deliver, stage: Stage) -> None:
 def test_an_application_that_is_deleted_erases_too(deliver: Deliver, stage: Stage) -> None:
     """Whoever deletes the Application with its objects gets the same proof."""
     team = deliver()
-    stage.run_pods_of(team.namespace)
-    desk = deliver_desk(team, "Erase")
-    team.admin.wait(
-        ASSISTANT_KIND,
-        "desk",
-        team.namespace,
-        lambda found: has_condition(found, "RuntimeVerified", "True"),
-    )
+    desk = deliver_erasable(team, stage)
     team.admin.delete(KIND, team.name, NAMESPACE)
     team.admin.wait_gone(ASSISTANT_KIND, "desk", team.namespace, deadline_seconds=GONE_SECONDS)
     team.admin.wait_gone(KIND, team.name, NAMESPACE, deadline_seconds=GONE_SECONDS)

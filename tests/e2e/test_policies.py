@@ -135,8 +135,11 @@ def plan_looks(cluster: Cluster, example: Example, all_examples: tuple[Example, 
 
 def plan_visits(cluster: Cluster, example: Example) -> dict[str, str]:
     """The assistant's ports by the Pod's own address."""
-    name = f"app.kubernetes.io/instance={example.assistant},app.kubernetes.io/component=runtime"
-    pods = cluster.read("pods", f"--namespace={example.namespace}", f"--selector={name}")["items"]
+    inside = f"--namespace={example.namespace}"
+    policy = cluster.read(f"networkpolicy/{example.assistant}-runtime", inside)
+    labels = policy["spec"]["podSelector"]["matchLabels"]
+    selector = ",".join(f"{key}={value}" for key, value in labels.items())
+    pods = cluster.read("pods", inside, f"--selector={selector}")["items"]
     running = next(pod for pod in pods if pod["status"]["phase"] == "Running")
     address = running["status"]["podIP"]
     ports = {"http": 8080, "admin": 8081, "metrics": 9090}

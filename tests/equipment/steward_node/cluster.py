@@ -1,7 +1,8 @@
 """What end-to-end tests see of a cluster: this machine's node, or one that the user has.
 
 `CLUSTER=current` takes the cluster of `KUBECONFIG` (or of kubectl's own default), with kubectl
-from `PATH`; images must be where its nodes find them.
+from `PATH`; images must be where its nodes find them. `CLUSTER=node` takes the node that
+`python -m steward_node up` brought up, and leaves it there.
 """
 
 from __future__ import annotations
@@ -148,8 +149,13 @@ def open_cluster(report: Report) -> Iterator[Cluster]:
     if wanted == "current":
         yield find_current()
         return
+    if wanted == "node":
+        node = Node(report)
+        node.attach()
+        yield Cluster(node.kubeconfig, node.binaries.plane.kubectl, node)
+        return
     if wanted:
-        raise NodeError(f"CLUSTER={wanted} means nothing: leave it out, or say CLUSTER=current")
+        raise NodeError(f"CLUSTER={wanted} means nothing: say CLUSTER=current, or leave it out")
     with Node(report) as node:
         yield Cluster(node.kubeconfig, node.binaries.plane.kubectl, node)
 
