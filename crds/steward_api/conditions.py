@@ -109,6 +109,15 @@ def rolling_out(deployment: str) -> State:
     )
 
 
+def pod_fault(reason: Reason, deployment: str, detail: str) -> State:
+    """A Pod is there and does not come up."""
+    return _false(
+        ConditionType.READY,
+        reason,
+        f"Deployment {deployment} has no available Pod with the current Blueprint: {detail}",
+    )
+
+
 def rollout_failed(deployment: str) -> State:
     """The Deployment gave up waiting for its Pod."""
     return _false(
@@ -265,6 +274,35 @@ def transport_plain() -> State:
 def reconciling(message: str) -> State:
     """The operator is on its way."""
     return _true(ConditionType.RECONCILING, Reason.ROLLOUT_IN_PROGRESS, message)
+
+
+def upgrade_waiting(image: str, max_concurrent: int) -> State:
+    """The Pod will restart for a changed image, later."""
+    return _true(
+        ConditionType.RECONCILING,
+        Reason.UPGRADE_WAITING,
+        f"waits for its turn to restart with runtime image {image}; at most {max_concurrent} "
+        "restart at a time; changes of the spec are served from then on",
+    )
+
+
+def upgrade_stopped(image: str, failed: str) -> State:
+    """The Pod will not restart before somebody has mended another Assistant."""
+    return _true(
+        ConditionType.STALLED,
+        Reason.UPGRADE_STOPPED,
+        f"{failed} did not start with runtime image {image}, so no further one restarts; mend it "
+        "or set another image; until then this one serves as before",
+    )
+
+
+def upgrade_failed(image: str, cause: str) -> State:
+    """The Pod does not start with the changed image."""
+    return _true(
+        ConditionType.STALLED,
+        Reason.UPGRADE_FAILED,
+        f"does not start with runtime image {image}, so no further Assistant restarts: {cause}",
+    )
 
 
 def settled() -> State:

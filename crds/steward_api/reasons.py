@@ -62,6 +62,14 @@ class Reason(StrEnum):
     AVAILABLE = "Available"
     ROLLOUT_IN_PROGRESS = "RolloutInProgress"
     ROLLOUT_FAILED = "RolloutFailed"
+    UPGRADE_WAITING = "UpgradeWaiting"
+    UPGRADE_STOPPED = "UpgradeStopped"
+    UPGRADE_FAILED = "UpgradeFailed"
+    IMAGE_UNAVAILABLE = "ImageUnavailable"
+    CONTAINER_REFUSED = "ContainerRefused"
+    CONTAINER_CRASHING = "ContainerCrashing"
+    VOLUME_NOT_BOUND = "VolumeNotBound"
+    POD_NOT_SCHEDULED = "PodNotScheduled"
     SUSPENDED = "Suspended"
     ERASING = "Erasing"
     KEY_MISSING = "KeyMissing"
@@ -193,6 +201,28 @@ REASON_MEANINGS: Final[Mapping[Reason, str]] = MappingProxyType(
         Reason.ROLLOUT_FAILED: (
             "The Deployment gave up waiting for its Pod; the Pod's events and logs say why."
         ),
+        Reason.UPGRADE_WAITING: (
+            "The runtime's image has changed, and so many Assistants as the operator's "
+            "`--upgrade-max-concurrent` says restart at a time. This one serves as before until "
+            "its turn comes, and changes of its spec with it."
+        ),
+        Reason.UPGRADE_STOPPED: (
+            "Another Assistant did not start with the changed image of the runtime, so no further "
+            "one restarts. Mend that one, or set another image; this one serves as before."
+        ),
+        Reason.UPGRADE_FAILED: (
+            "This Assistant does not start with the changed image of the runtime, and so no "
+            "further one restarts; the message names the cause."
+        ),
+        Reason.IMAGE_UNAVAILABLE: "The node cannot pull the runtime's image.",
+        Reason.CONTAINER_REFUSED: (
+            "The node cannot make the container, for example because a Secret lacks a key."
+        ),
+        Reason.CONTAINER_CRASHING: "The container starts and ends again and again.",
+        Reason.VOLUME_NOT_BOUND: (
+            "The volume claim has no volume: its StorageClass is missing, or cannot provide one."
+        ),
+        Reason.POD_NOT_SCHEDULED: "No node takes the Pod; the message holds the scheduler's words.",
         Reason.ERASING: (
             "The Assistant is deleted under deletionPolicy Erase: it goes once an archived receipt "
             "proves that its data is gone, or when spec.erasureDeadlineSeconds have passed."

@@ -70,6 +70,10 @@ class ApiError(OperatorError):
         self.status = status
         self.retry_after_seconds = retry_after_seconds
 
+    def explain(self) -> dict[str, str]:
+        """Return what a log line may say: what was asked and why not, never the server's text."""
+        return {"reason": self.reason, "attempt": self.attempt}
+
 
 class AbsentError(ApiError):
     """The object, its namespace or its kind is not there (404)."""
@@ -110,9 +114,25 @@ class ForbiddenError(ApiError):
     RETRY_SECONDS: ClassVar[float] = 300.0
     """Five minutes: a mended quota shows soon, and a lasting refusal costs 12 requests an hour."""
 
-    def __init__(self, attempt: str, detail: str, *, status: int = 403) -> None:
-        """Ask for a retry after `RETRY_SECONDS`."""
+    def __init__(
+        self, attempt: str, detail: str, *, status: int = 403, missing_right: str = ""
+    ) -> None:
+        """Ask for a retry after `RETRY_SECONDS`.
+
+        Args:
+            attempt: What was asked.
+            detail: The server's own sentence.
+            status: HTTP status.
+            missing_right: Verb and resource that RBAC does not grant, for example
+                `patch deployments.apps`; empty where something else says no.
+        """
         super().__init__(attempt, detail, status=status, retry_after_seconds=self.RETRY_SECONDS)
+        self.missing_right = missing_right
+
+    def explain(self) -> dict[str, str]:
+        """Name the missing right too."""
+        right = {"missing_right": self.missing_right} if self.missing_right else {}
+        return {**super().explain(), **right}
 
 
 class ClosingError(ApiError):

@@ -27,7 +27,9 @@ from steward_operator.gather.child_cache import ChildCache
 from steward_operator.gather.cluster_policies import ClusterPolicies
 from steward_operator.gather.mount_failures import MountFailures
 from steward_operator.gather.own_cache import OwnCache
+from steward_operator.gather.pod_faults import PodFaults
 from steward_operator.gather.probes import SecretProbes
+from steward_operator.gather.upgrades import Upgrades
 from steward_operator.gather.world import Gatherer, Sources, Stores
 from steward_operator.health import HealthServer
 from steward_operator.kube.client import KubeClient
@@ -35,6 +37,7 @@ from steward_operator.kube.connection import Connection
 from steward_operator.kube.throttle import Throttle
 from steward_operator.kube.transport import Transport
 from steward_operator.names import ENTROPY_LENGTH, FIELD_MANAGER
+from steward_operator.objects import Subject
 from steward_operator.options import Options, parse_options
 from steward_operator.pump.electing import Leadership
 from steward_operator.pump.engine import Engine
@@ -144,26 +147,24 @@ def build_engine(
     clock, draw = loop.time, _draw
     period = float(options.settings.requeue_seconds)
     anchors, probes = AnchorStore(client), SecretProbes(client, clock, draw, period)
-    own = OwnCache()
+
+    def wake(subject: Subject) -> None:
+        engine.queue.add(subject)  # made below
+
+    own, children, pods = OwnCache(), ChildCache(), PodFaults(client, clock)
     stores = Stores(
         own=own,
         policies=ClusterPolicies(own),
-        children=ChildCache(),
+        children=children,
         anchors=anchors,
         probes=probes,
         mounts=MountFailures(),
         blueprints=BlueprintStore(client),
         uses=BlueprintUses(client),
-        reports=Reports(
-            line.ask,
-            lambda subject: engine.queue.add(subject),  # noqa: PLW0108 - made below
-            clock,
-            draw,
-        ),
-        erasures=Erasures(
-            line.erase,
-            lambda subject: engine.queue.add(subject),  # noqa: PLW0108 - made below
-        ),
+        reports=Reports(line.ask, wake, clock, draw),
+        erasures=Erasures(line.erase, wake),
+        pods=pods,
+        upgrades=Upgrades(own, children, pods, options.settings, wake),
     )
     sources = Sources(
         _now,
@@ -171,14 +172,14 @@ def build_engine(
         options.settings,
         line.trusted_keys,
     )
-    keys = KeyWriter(client, KeyStores(stores.children, anchors, probes), clock)
-    children = ChildWriter(client, stores.children, clock)
+    keys = KeyWriter(client, KeyStores(children, anchors, probes), clock)
+    writer = ChildWriter(client, children, clock)
     events = EventPoster(client, _now, lambda: secrets.token_hex(8))
     ledgers = Ledgers(clock)
     passes = Passes(
         stores,
         Gatherer(client, stores, sources),
-        Effects(client, stores.children, keys, children),
+        Effects(client, children, keys, writer),
         StatusWriter(client, stores.own, events, clock),
         FinalizerWriter(client),
         ledgers=ledgers,
@@ -207,7 +208,7 @@ async def _sync(engine: Engine) -> None:
         except ApiError as error:
             if attempt == SYNC_ATTEMPTS:
                 raise
-            log().warning("sync_failed", reason=error.reason, attempt=error.attempt)
+            log().warning("sync_failed", **error.explain())
             await asyncio.sleep(error.retry_after_seconds or 2.0 ** (attempt - 1))
         else:
             return

@@ -99,6 +99,12 @@ def _add_runtime_flags(parser: argparse.ArgumentParser) -> None:
         "--runtime-image", default=defaults.runtime_image, help="image of the runtime's containers"
     )
     parser.add_argument(
+        "--upgrade-max-concurrent",
+        type=_parse_count,
+        default=defaults.upgrade_max_concurrent,
+        help="assistants that restart at a time for a changed image; the first failure stops all",
+    )
+    parser.add_argument(
         "--runtime-image-pull-policy",
         default=defaults.runtime_image_pull_policy,
         choices=("Always", "IfNotPresent", "Never"),
@@ -135,6 +141,12 @@ def _add_cluster_flags(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def _parse_count(text: str) -> int:
+    if not (text.isascii() and text.isdigit()) or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from 1")
+    return int(text)
+
+
 def _parse_label(text: str) -> tuple[str, str]:
     name, separator, value = text.partition("=")
     if not separator or not name:
@@ -146,6 +158,7 @@ def _build_settings(given: argparse.Namespace) -> OperatorSettings:
     defaults = OperatorSettings()
     return OperatorSettings(
         runtime_image=given.runtime_image,
+        upgrade_max_concurrent=given.upgrade_max_concurrent,
         runtime_image_pull_policy=given.runtime_image_pull_policy,
         runtime_image_pull_secrets=tuple(given.runtime_image_pull_secret),
         requeue_seconds=given.resync_seconds,

@@ -11,6 +11,9 @@ class OperatorSettings:
 
     runtime_image: str = "steward-runtime:0.1.0"
     """Image of runtime and purge containers. A placeholder: set it to where yours is."""
+    upgrade_max_concurrent: int = 3
+    """Assistants that may restart at a time for a changed runtime image: each is away for some
+    seconds, and as many are lost to an image that does not start before the roll stops."""
     runtime_image_pull_policy: str = "IfNotPresent"
     """Pull policy of that image; a version tag does not move."""
     runtime_image_pull_secrets: tuple[str, ...] = ()

@@ -30,6 +30,7 @@ def test_describes_cluster_and_runtime() -> None:
     """What differs between clusters is a flag."""
     flags = "--dns-namespace openshift-dns --dns-pod-label a=b --dns-pod-label c= --dns-port 5353"
     image = "--runtime-image r:1 --runtime-image-pull-policy Always --runtime-image-pull-secret s"
+    image += " --upgrade-max-concurrent 7"
     others = "--monitoring-namespace watch --host 10.0.0.7 --key-file /k --archive-dir /a"
     options = parse_options([*flags.split(), *image.split(), *others.split()])
     settings = options.settings
@@ -37,6 +38,7 @@ def test_describes_cluster_and_runtime() -> None:
     assert settings.dns_pod_labels == (("a", "b"), ("c", ""))
     assert settings.dns_port == 5353
     assert settings.runtime_image == "r:1"
+    assert settings.upgrade_max_concurrent == 7
     assert settings.runtime_image_pull_policy == "Always"
     assert settings.runtime_image_pull_secrets == ("s",)
     assert settings.monitoring_namespace == "watch"
@@ -49,6 +51,7 @@ def test_describes_cluster_and_runtime() -> None:
         ("--archive-dir /a", "--archive-dir needs --key-file"),
         ("--namespace a --all-namespaces", "not allowed with"),
         ("--dns-pod-label kube-dns", "is not NAME=VALUE"),
+        ("--upgrade-max-concurrent 0", "is not a whole number from 1"),
     ],
 )
 def test_refuses_contradictions(flags: str, words: str, capsys: pytest.CaptureFixture[str]) -> None:

@@ -65,4 +65,4 @@ class EventPoster:
         try:
             await self._client.create(EVENTS, manifest)
         except ApiError as error:
-            log().warning("event_not_posted", reason=error.reason, attempt=error.attempt)
+            log().warning("event_not_posted", **error.explain())

@@ -76,6 +76,8 @@ class ChildContext:
     """Secrets of older generations, to be mounted beside the newest."""
     guard: Guard | None = None
     """Set while `deletionPolicy` is Erase and the anchor exists."""
+    upgraded_from: str | None = None
+    """The image before, while the Pod is being rolled to another one."""
 
     @property
     def name(self) -> str:

@@ -25,11 +25,13 @@ LIVENESS_FAILURES_MAX: Final = 6
 
 def build_deployment(context: ChildContext) -> Manifest:
     """Build the Deployment: one replica, or none while the Assistant is suspended."""
-    name = names.deployment_name(context.name)
+    metadata = build_owned_metadata(context, names.deployment_name(context.name), Component.RUNTIME)
+    if context.upgraded_from is not None:
+        metadata["annotations"] = {labels.UPGRADED_FROM: context.upgraded_from}
     return {
         "apiVersion": "apps/v1",
         "kind": "Deployment",
-        "metadata": build_owned_metadata(context, name, Component.RUNTIME),
+        "metadata": metadata,
         "spec": {
             "replicas": 0 if context.assistant.spec.suspend else 1,
             "revisionHistoryLimit": REVISIONS_KEPT,

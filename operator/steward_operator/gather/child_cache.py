@@ -47,6 +47,7 @@ class ChildCache:
         self._by_assistant: dict[tuple[str, str], set[ChildKey]] = {}
         self._whole: dict[ChildKey, bytes] = {}
         self._in_flight: set[ChildKey] = set()
+        self._deployments: dict[ChildKey, None] = {}
 
     def get(self, key: ChildKey) -> ChildRecord | None:
         """Return the record of one child, or None where there is none."""
@@ -116,6 +117,7 @@ class ChildCache:
         """Drop a child by key; return whom that concerns, if anybody."""
         self._whole.pop(key, None)
         known = self._records.pop(key, None)
+        self._deployments.pop(key, None)
         if known is None:
             return None
         siblings = self._by_assistant.get((key.namespace, known.assistant), set())
@@ -160,6 +162,11 @@ class ChildCache:
             for key, record in self.children_of(namespace, assistant)
         )
 
+    def deployments(self) -> Iterator[tuple[ChildKey, ChildRecord]]:
+        """Yield the records of all Deployments."""
+        for key in self._deployments:
+            yield key, self._records[key]
+
     def keys_of(self, resource: Resource) -> tuple[ChildKey, ...]:
         """Return every key of one kind."""
         return tuple(key for key in self._records if key.kind == resource.kind)
@@ -170,4 +177,6 @@ class ChildCache:
             self.drop(key)
         self._records[key] = record
         self._resources[key.kind] = resource
+        if record.facts is not None:
+            self._deployments[key] = None
         self._by_assistant.setdefault((key.namespace, record.assistant), set()).add(key)

@@ -9,7 +9,9 @@ from typing import Any, Final, NamedTuple
 
 from steward_operator import labels
 from steward_operator.kube.resources import DEPLOYMENTS, Resource
+from steward_operator.names import RUNTIME_CONTAINER
 from steward_operator.objects import Manifest
+from steward_operator.plan.upgrade import DeploymentFacts, gather_facts
 
 FOREIGN_ANNOTATIONS: Final = (
     "deployment.kubernetes.io/",
@@ -46,13 +48,15 @@ class ChildRecord:
     shared: tuple[str, str]
     """Labels and ownerReferences as JSON: the same text for all children that have the same."""
     document: str
-    """The rest of the metadata as JSON; of a Deployment also replicas, the template's metadata and
-    the status."""
+    """The rest of the metadata as JSON; of a Deployment also replicas, the template's metadata, the
+    runtime's image and the status."""
     state: int = 0
     """Equal as long as a Deployment's status says the same."""
     is_available: bool = False
     """True for a Deployment whose Pods are all of its newest spec and available."""
     is_terminating: bool = False
+    facts: DeploymentFacts | None = None
+    """What the upgrade reads off a Deployment."""
     verified: str = ""
     """Digest of the wish that the object was found to hold; empty when it must be read."""
 
@@ -88,17 +92,18 @@ def build_record(manifest: Manifest, resource: Resource, verified: str = "") -> 
     kept: Manifest = {
         "metadata": {name: metadata[name] for name in _KEPT_METADATA if metadata.get(name)}
     }
-    state, is_available = 0, False
+    state, is_available, facts = 0, False, None
     if resource is DEPLOYMENTS:
         template = manifest["spec"]["template"].get("metadata") or {}
         status = _slim_status(manifest.get("status") or {})
         kept["spec"] = {
             "replicas": manifest["spec"].get("replicas", 1),
-            "template": {"metadata": template},
+            "template": {"metadata": template, "spec": {"containers": _slim_containers(manifest)}},
         }
         kept["status"] = status
         state = hash(_pack(status))
         is_available = _is_available(metadata, manifest["spec"], status)
+        facts = gather_facts(manifest)
     return ChildRecord(
         uid=str(metadata.get("uid", "")),
         resource_version=str(metadata.get("resourceVersion", "")),
@@ -112,6 +117,7 @@ def build_record(manifest: Manifest, resource: Resource, verified: str = "") -> 
         state=state,
         is_available=is_available,
         is_terminating=bool(metadata.get("deletionTimestamp")),
+        facts=facts,
         verified=verified,
     )
 
@@ -151,6 +157,15 @@ def build_fingerprint(manifest: Manifest, resource: Resource) -> int:
 
 def _is_foreign(annotation: str) -> bool:
     return annotation.startswith(FOREIGN_ANNOTATIONS)
+
+
+def _slim_containers(deployment: Manifest) -> list[Manifest]:
+    """Keep name and image of the runtime's container."""
+    return [
+        {"name": RUNTIME_CONTAINER, "image": sys.intern(str(container.get("image") or ""))}
+        for container in deployment["spec"]["template"].get("spec", {}).get("containers") or ()
+        if container.get("name") == RUNTIME_CONTAINER
+    ]
 
 
 def _slim_status(status: Manifest) -> Manifest:

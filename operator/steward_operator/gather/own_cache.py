@@ -35,6 +35,8 @@ class Entry:
     targets: tuple[Subject, ...]
     """What it refers to."""
     held: Content | bytes
+    is_ready: bool = False
+    """True for an Assistant whose status says Ready."""
 
     def read(self) -> Content:
         """Return the parsed object; `Broken` where it cannot be parsed."""
@@ -124,7 +126,12 @@ class OwnCache:
         known = self._entries.get(subject)
         if known is not None:
             held = _with_status(known.held, status, resource_version)
-            self._entries[subject] = replace(known, resource_version=resource_version, held=held)
+            self._entries[subject] = replace(
+                known,
+                resource_version=resource_version,
+                held=held,
+                is_ready=says_ready(status),
+            )
 
     def _put(self, subject: Subject, entry: Entry) -> None:
         known = self._entries.get(subject)
@@ -178,7 +185,14 @@ def parse_entry(manifest: Manifest) -> Entry:
         is_terminating=bool(metadata.get("deletionTimestamp")),
         targets=tuple(_references(content)),
         held=_pack(slim) if isinstance(content, Assistant) else content,
+        is_ready=says_ready(manifest.get("status") or {}),
     )
+
+
+def says_ready(status: Manifest) -> bool:
+    """Say whether a status says Ready=True."""
+    conditions = status.get("conditions") or ()
+    return any(c.get("type") == "Ready" and c.get("status") == "True" for c in conditions)
 
 
 _UNREAD: Final = frozenset({"managedFields", "labels", "annotations", "ownerReferences"})

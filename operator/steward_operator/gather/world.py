@@ -26,8 +26,10 @@ from steward_operator.gather.child_cache import ChildCache
 from steward_operator.gather.cluster_policies import ClusterPolicies
 from steward_operator.gather.mount_failures import MountFailures
 from steward_operator.gather.own_cache import OwnCache
+from steward_operator.gather.pod_faults import PodFaults
 from steward_operator.gather.probes import SecretProbes
 from steward_operator.gather.subject import Subject
+from steward_operator.gather.upgrades import Upgrades
 from steward_operator.kube.client import KubeClient
 from steward_operator.kube.resources import ASSISTANTS
 from steward_operator.plan.world import (
@@ -57,6 +59,8 @@ class Stores:
     uses: BlueprintUses
     reports: Reports
     erasures: Erasures
+    pods: PodFaults
+    upgrades: Upgrades
 
     def forget(self, assistant: Subject) -> None:
         """Drop what is remembered about a deleted Assistant, its children's records apart."""
@@ -65,6 +69,7 @@ class Stores:
         self.blueprints.forget(assistant)
         self.reports.forget(assistant)
         self.erasures.forget(assistant)
+        self.pods.forget(assistant)
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,6 +137,8 @@ class Gatherer:
             bounds=stores.policies.bounds_of(namespace),
             operator_keys=self._sources.operator_keys,
             runtime=stores.reports.of(subject),
+            pod_fault=await stores.pods.gather(subject, children),
+            turn=stores.upgrades.resolve_turn(subject),
         )
 
     def gather_ending(self, subject: Subject, assistant: Assistant) -> World:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Any, Final
@@ -26,6 +27,8 @@ RETRY_AFTER_SECONDS_MAX: Final = 300.0
 _UNKNOWN_FIELD: Final = ("field not declared in schema", "failed to create typed patch object")
 """Server-side apply answers 500 for a field that the schema does not know (seen on 1.37): our own
 typo, not an outage."""
+_REFUSED_RIGHT: Final = re.compile(r'cannot (\w+) resource "([^"]+)" in API group "([^"]*)"')
+"""RBAC's words, the same in every version since 1.8."""
 _BY_STATUS: Final[Mapping[int, type[ApiError]]] = {
     HTTPStatus.NOT_FOUND: AbsentError,
     HTTPStatus.GONE: ExpiredError,
@@ -62,8 +65,22 @@ def parse_fault(
     fault = _classify(status, str(document.get("reason", "")), detail, fields)
     if fault is ForbiddenError:
         is_closing = any(cause.get("reason") == ClosingError.reason for cause in causes)
-        return (ClosingError if is_closing else ForbiddenError)(attempt, detail, status=status)
+        if is_closing:
+            return ClosingError(attempt, detail, status=status)
+        return ForbiddenError(
+            attempt, detail, status=status, missing_right=parse_missing_right(detail)
+        )
     return fault(attempt, detail, status=status, retry_after_seconds=seconds)
+
+
+def parse_missing_right(detail: str) -> str:
+    """Return verb and resource of RBAC's refusal, for example `patch deployments.apps`."""
+    found = _REFUSED_RIGHT.search(detail)
+    if found is None:
+        return ""
+    verb, resource, group = found.groups()
+    plural, slash, subresource = resource.partition("/")
+    return f"{verb} {plural}{'.' if group else ''}{group}{slash}{subresource}"
 
 
 def _classify(status: int, reason: str, detail: str, fields: frozenset[str]) -> type[ApiError]:

@@ -27,6 +27,7 @@ from steward_operator.plan.patterns import is_network
 from steward_operator.plan.references import Resolved, resolve_references
 from steward_operator.plan.secrets import SecretPlan, plan_secrets
 from steward_operator.plan.status import Findings, plan_status, render_changed_status
+from steward_operator.plan.upgrade import is_waiting
 from steward_operator.plan.world import Plan, RuntimeQuestion, World
 
 SERVICE_NAME: Final = re.compile(r"^[a-z]([-a-z0-9]*[a-z0-9])?$")
@@ -39,9 +40,12 @@ def plan_assistant(world: World) -> Plan:
         return plan_deletion(world)
     resolved = resolve_references(world)
     current, refused = _compile(world, resolved)
-    serving = current or world.last_blueprint
+    waits = is_waiting(world)
+    # Its Pod stays as it is, and so does what is said and built around it.
+    serving = world.last_blueprint or current if waits else current or world.last_blueprint
     secrets = plan_secrets(world) if serving else None
-    rollout = resolve_rollout(world, serving.digest) if serving else Rollout()
+    digest = world.assistant.status.blueprint_digest if waits else None
+    rollout = resolve_rollout(world, digest or serving.digest) if serving else Rollout()
     findings = Findings(
         refused=refused,
         unresolved=tuple(sorted((*resolved.fatal, *resolved.dropped))),
@@ -52,6 +56,7 @@ def plan_assistant(world: World) -> Plan:
             resolved.fatal,
             check_served(world.assistant, serving, world.bounds) if serving else (),
         ),
+        is_waiting=waits,
     )
     status = plan_status(world, findings)
     changed = render_changed_status(world, status)

@@ -32,9 +32,14 @@ from steward_operator.plan.references import Resolved
 from steward_operator.plan.retention_policy import is_valid_interval
 from steward_operator.plan.secrets import SecretPlan
 from steward_operator.plan.status import Findings
+from steward_operator.plan.upgrade import resolve_origin
 from steward_operator.plan.world import HELD_UNTIL_SECRETS, World
 
 DEFAULT_INTERVAL_MINUTES: Final = 60
+
+HELD_UNTIL_TURN: Final = HELD_UNTIL_SECRETS | {"CronJob"}
+"""Kinds of children that stay as they are while a changed image waits: what runs it, and the data
+below it."""
 
 BUILDERS: Final[tuple[Callable[[ChildContext], Manifest | None], ...]] = (
     build_service_account,
@@ -58,9 +63,15 @@ def plan_children(
     if findings.serving is None or findings.secrets is None:
         # Nothing may be served; what is not dangerous stays for the next accepted spec.
         return (), plan_prune(world, (), kept_kinds=PRUNED_KINDS - {"Deployment"})
+    if findings.is_waiting and world.last_blueprint is None:
+        # What runs was built from a Blueprint that this version cannot read: all stays.
+        return (), ()
     context = _build_context(world, resolved, findings, findings.serving, findings.secrets)
     built = (build(context) for build in BUILDERS)
     children = tuple(child for child in built if child is not None)
+    if findings.is_waiting:
+        free = tuple(child for child in children if child["kind"] not in HELD_UNTIL_TURN)
+        return free, plan_prune(world, free, kept_kinds=HELD_UNTIL_TURN)
     if findings.secrets.are_known:
         surplus = plan_anchor_prune(world, findings.secrets.surplus)
         return children, (*plan_prune(world, children), *surplus)
@@ -98,6 +109,7 @@ def _build_context(
         is_purging_held=is_purging_held(serving, world.bounds),
         older_secrets=secrets.older,
         guard=_resolve_guard(world, secrets),
+        upgraded_from=resolve_origin(world),
     )
 
 

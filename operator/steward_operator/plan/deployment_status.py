@@ -34,7 +34,7 @@ def resolve_rollout(world: World, digest: str) -> Rollout:
     generation = _count(found.get("metadata") or {}, "generation")
     has_spoken = _count(status, "observedGeneration") >= generation
     replicas = _count(status, "replicas")
-    is_current = _digest_of(found) == digest and has_spoken
+    is_current = digest_of(found) == digest and has_spoken
     return Rollout(
         exists=True,
         is_available=(
@@ -64,7 +64,8 @@ def find_deployment(world: World) -> Manifest | None:
     return None
 
 
-def _digest_of(deployment: Manifest) -> str | None:
+def digest_of(deployment: Manifest) -> str | None:
+    """Return the digest of the Blueprint that a Deployment's Pods serve."""
     template = (deployment.get("spec") or {}).get("template") or {}
     annotations = (template.get("metadata") or {}).get("annotations") or {}
     digest = annotations.get(labels.BLUEPRINT_DIGEST)

@@ -23,6 +23,7 @@ from steward_operator.plan.narrowing import (
 )
 from steward_operator.plan.own_status import render_status, settle
 from steward_operator.plan.secrets import SecretPlan
+from steward_operator.plan.upgrade import has_failed_roll
 from steward_operator.plan.world import World, WriteFault
 
 NAME_TAKEN_CODE = 409
@@ -41,6 +42,8 @@ class Findings:
     """None where nothing is served."""
     rollout: Rollout
     denial: Denial | None = None
+    is_waiting: bool = False
+    """True while a changed image of the runtime waits for its turn."""
     """Why the runtime must take no new work."""
 
 
@@ -48,6 +51,7 @@ def plan_status(world: World, findings: Findings) -> AssistantStatus:
     """Build the whole status."""
     metadata = world.assistant.metadata
     served, secrets = findings.serving, findings.secrets
+    kept = world.assistant.status if findings.is_waiting else None
     return AssistantStatus(
         observed_generation=metadata.generation,
         conditions=settle(
@@ -55,9 +59,15 @@ def plan_status(world: World, findings: Findings) -> AssistantStatus:
         ),
         endpoint=names.endpoint_url(metadata.name, metadata.namespace) if served else None,
         api_key_secret_name=secrets.names[SecretRole.API] if secrets else None,
-        blueprint_digest=served.digest if served else None,
-        prompt_digest=served.prompt.digest if served else None,
+        blueprint_digest=_pick(kept, "blueprint_digest", served.digest if served else None),
+        prompt_digest=_pick(kept, "prompt_digest", served.prompt.digest if served else None),
     )
+
+
+def _pick(kept: AssistantStatus | None, field: str, planned: str | None) -> str | None:
+    """Return what the status says already where the Pod stays as it is, else what is planned."""
+    said = None if kept is None else getattr(kept, field)
+    return said or planned
 
 
 def render_changed_status(world: World, status: AssistantStatus) -> Manifest | None:
@@ -81,7 +91,7 @@ def plan_states(world: World, findings: Findings) -> tuple[State, ...]:
         _plan_egress(world, findings),
         *_plan_residency(world),
         state.transport_plain(),
-        *_plan_progress(findings, ready),
+        *_plan_progress(world, findings, ready),
     )
 
 
@@ -95,6 +105,8 @@ def _plan_ready(world: World, findings: Findings) -> State:
     missing = _missing_secrets(world, findings)
     if missing:
         return state.secret_missing(missing)
+    if world.pod_fault is not None:
+        return state.pod_fault(world.pod_fault.reason, deployment, world.pod_fault.detail)
     if findings.rollout.has_failed:
         return state.rollout_failed(deployment)
     return state.rolling_out(deployment)
@@ -162,13 +174,29 @@ def _plan_residency(world: World) -> Iterator[State]:
         yield state.residency_impossible(sets)
 
 
-def _plan_progress(findings: Findings, ready: State) -> tuple[State, State]:
+def _plan_progress(world: World, findings: Findings, ready: State) -> tuple[State, State]:
     """Return Reconciling and Stalled; they are never True together."""
+    image = world.settings.runtime_image
     if findings.refused:
         refused = state.not_accepted(findings.refused)
         return state.settled(), state.stalled(refused.reason, refused.message)
+    if ready.status is ConditionStatus.TRUE and findings.is_waiting:
+        return _plan_wait(world)
+    if has_failed_roll(world) and ready.status is not ConditionStatus.TRUE:
+        return state.settled(), state.upgrade_failed(image, ready.message)
     if ready.status is ConditionStatus.TRUE or ready.reason is Reason.SUSPENDED:
         return state.settled(), state.not_stalled()
     if ready.reason is Reason.ROLLOUT_IN_PROGRESS:
         return state.reconciling(ready.message), state.not_stalled()
     return state.settled(), state.stalled(ready.reason, ready.message)
+
+
+def _plan_wait(world: World) -> tuple[State, State]:
+    """Say what a Pod that restarts later waits for; names stay in their own namespace."""
+    settings, failed = world.settings, world.turn.stopped_by
+    if failed is None:
+        waits = state.upgrade_waiting(settings.runtime_image, settings.upgrade_max_concurrent)
+        return waits, state.not_stalled()
+    is_neighbour = failed.namespace == world.assistant.metadata.namespace
+    who = f"Assistant {failed.name}" if is_neighbour else "an Assistant of another namespace"
+    return state.settled(), state.upgrade_stopped(settings.runtime_image, who)

@@ -25,11 +25,12 @@ from steward_api.v1alpha1 import (
     Tool,
 )
 from steward_operator.names import AnchorRole, SecretRole
-from steward_operator.objects import Manifest, ObjectKey
+from steward_operator.objects import Manifest, ObjectKey, Subject
 from steward_operator.plan.bounds import UNBOUNDED, Bounds
 from steward_operator.settings import OperatorSettings
 
 __all__ = [
+    "FREE",
     "HELD_UNTIL_SECRETS",
     "Anchor",
     "AnchorRole",
@@ -45,9 +46,11 @@ __all__ = [
     "OperatorSettings",
     "Plan",
     "PlannedAnchor",
+    "PodFault",
     "RuntimeQuestion",
     "RuntimeReport",
     "SecretRole",
+    "Turn",
     "World",
     "WriteFault",
 ]
@@ -97,6 +100,29 @@ class MountFailure:
 
     secret: str
     """Name of the Secret that the kubelet did not find."""
+
+
+@dataclass(frozen=True, slots=True)
+class PodFault:
+    """Why a Pod of the runtime does not come up, as its status says."""
+
+    reason: Reason
+    detail: str
+    """Names what is to be looked at; the same as long as the cause is, and never content."""
+    is_of_container: bool = False
+    """True where image or container are at fault, rather than a node, a volume or time."""
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """What the upgrade of the runtime's image means for one Assistant."""
+
+    may_restart: bool = True
+    stopped_by: Subject | None = None
+    """The Assistant whose failure everybody waits for."""
+
+
+FREE: Final = Turn()
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,6 +206,9 @@ class World:
     runtime: RuntimeReport | None = None
     """None until the runtime was asked; an answer about another Blueprint than the planned one
     proves nothing."""
+    pod_fault: PodFault | None = None
+    """None while a Pod serves, and where nobody looked yet."""
+    turn: Turn = FREE
     erasure: ErasureReport | None = None
     """None until an erasure was ordered."""
 

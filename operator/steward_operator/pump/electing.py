@@ -82,7 +82,7 @@ class Leadership:
         try:
             await self._client.replace(LEASES, self._build(holder=""))
         except ApiError as error:
-            log().info("lease_not_released", reason=error.reason)
+            log().info("lease_not_released", **error.explain())
 
     def is_leader(self) -> bool:
         """Say whether a write may be sent now."""
@@ -103,7 +103,7 @@ class Leadership:
             self._lease = {**wanted, "metadata": answer["metadata"]}
         except ApiError as error:
             # Somebody was faster, or the API server is away: the clock decides.
-            log().info("lease_not_taken", reason=error.reason)
+            log().info("lease_not_taken", **error.explain())
             return self.is_leader()
         self._election.note_held(Sighting(*_words(wanted)), asked_at)
         return self.is_leader()

@@ -14,7 +14,6 @@ from steward_operator.errors import (
     ApiError,
     ConfigurationError,
     ForbiddenError,
-    OperatorError,
 )
 from steward_operator.gather.child_cache import Concern
 from steward_operator.gather.mount_failures import SELECTION as MOUNT_FAILURES
@@ -120,6 +119,7 @@ class Engine:
             if error.retryable and not isinstance(error, ForbiddenError):
                 raise
             raise ConfigurationError(f"{error}; install the CRDs and the RBAC first") from error
+        await self._stores.upgrades.recall()
         self.is_synced = True
         self.queue.open()
 
@@ -196,7 +196,7 @@ class Engine:
         if look.fault is not None:
             PASSES.labels(subject.kind, look.fault.reason).inc()
             FAULTS.labels(look.fault.reason).inc()
-            log().info("pass_put_off", reason=look.fault.reason, **explain(subject))
+            log().info("pass_put_off", **look.fault.explain(), **explain(subject))
             failures = self._ledgers.of(subject).failures
             asked = look.fault.retry_after_seconds
             self.queue.add_later(subject, plan_retry_seconds(failures, asked, self._draw()))
@@ -217,8 +217,8 @@ class Engine:
             self._relist.clear()
             try:
                 await self._drop_vanished()
-            except OperatorError as error:
-                log().warning("resync_failed", reason=error.reason)
+            except ApiError as error:
+                log().warning("resync_failed", **error.explain())
 
     async def _drop_vanished(self) -> None:
         for resource in OWN:

@@ -82,7 +82,7 @@ class Follower:
             except ApiError as error:
                 failures += 1
                 FAULTS.labels(error.reason).inc()
-                log().warning("watch_failed", kind=self._resource.kind, reason=error.reason)
+                log().warning("watch_failed", kind=self._resource.kind, **error.explain())
                 delay = plan_retry_seconds(failures, error.retry_after_seconds, draw())
                 await asyncio.sleep(min(delay, RETRY_SECONDS_MAX))
 

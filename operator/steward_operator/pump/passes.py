@@ -15,7 +15,7 @@ from steward_operator.contract.reports import PATIENCE_SECONDS
 from steward_operator.errors import ApiError, ClosingError, OutdatedError
 from steward_operator.gather.child_record import key_of_child
 from steward_operator.gather.cluster_policies import BOUNDED_KINDS
-from steward_operator.gather.own_cache import Entry
+from steward_operator.gather.own_cache import ASSISTANT, Entry
 from steward_operator.gather.subject import Subject
 from steward_operator.gather.world import Gatherer, Stores
 from steward_operator.kube.resources import resource_of
@@ -102,6 +102,7 @@ class Passes:
         if entry is None:
             self._ledgers.forget(subject)
             self._stores.forget(subject)
+            self._stores.upgrades.refresh()
             return Look()
         closing = self._ledgers.closing_seconds(subject.namespace)
         if closing and not entry.is_terminating:
@@ -118,6 +119,8 @@ class Passes:
             self._ledgers.close_namespace(subject.namespace)
             return Look(self._ledgers.closing_seconds(subject.namespace))
         ledger.failures = ledger.failures + 1 if look.fault else 0
+        if subject.kind == ASSISTANT:
+            self._stores.upgrades.refresh()
         return look
 
     async def _dispatch(self, subject: Subject, entry: Entry, ledger: Ledger) -> Look:
@@ -220,6 +223,7 @@ class Passes:
             plan.requeue_seconds,
             self._stores.probes.seconds_to_next(subject),
             self._stores.reports.seconds_to_next(subject),
+            self._stores.pods.seconds_to_next(subject),
             None if expiry is None else max(0.0, expiry - self._clock()),
         ]
         return min((time for time in times if time is not None), default=None)

@@ -19,6 +19,7 @@ from urllib.parse import parse_qs, urlsplit
 from steward_lab.errors import DeadlineError
 
 MUTATING_VERBS = frozenset({"create", "update", "patch", "delete", "deletecollection"})
+CREDENTIAL = "authentication.kubernetes.io/credential-id"
 BARRIER_SECONDS = 30.0
 POLL_SECONDS = 0.005
 
@@ -34,6 +35,7 @@ class AuditEntry:
         subresource: Such as `status`, `binding` or `token`.
         code: HTTP status code of the answer; 0 if the connection went away.
         received_at: When the server received it, RFC 3339 with microseconds, UTC; sorts as text.
+        credential: Id of the ServiceAccount token that was shown, which tells replicas apart.
     """
 
     user: str
@@ -49,6 +51,7 @@ class AuditEntry:
     uri: str
     user_agent: str
     received_at: str
+    credential: str = ""
 
     @property
     def is_write(self) -> bool:
@@ -77,6 +80,7 @@ def parse_entry(line: bytes) -> AuditEntry:
     reference: Mapping[str, str] = event.get("objectRef") or {}
     user = event.get("impersonatedUser") or event.get("user") or {}
     uri = str(event.get("requestURI", ""))
+    credentials = (user.get("extra") or {}).get(CREDENTIAL) or ("",)
     return AuditEntry(
         user=str(user.get("username", "")),
         verb=str(event.get("verb", "")),
@@ -91,6 +95,7 @@ def parse_entry(line: bytes) -> AuditEntry:
         uri=uri,
         user_agent=str(event.get("userAgent", "")),
         received_at=str(event.get("requestReceivedTimestamp", "")),
+        credential=str(credentials[0]),
     )
 
 
@@ -148,9 +153,13 @@ class AuditLog:
         lines: list[bytes] = []
         rest = b""
         with self.path.open("rb") as log:
-            log.seek(offset_bytes)
+            # The offset may lie inside a line that was being written: that one is not asked for.
+            log.seek(max(0, offset_bytes - 1))
+            is_begun = offset_bytes == 0
             while time.monotonic() < deadline:
                 *complete, rest = (rest + log.read()).split(b"\n")
+                if complete and not is_begun:
+                    complete, is_begun = complete[1:], True
                 lines += complete
                 found = next((line for line in complete if needle in line), None)
                 if found is not None:

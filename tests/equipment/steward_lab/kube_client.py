@@ -203,6 +203,15 @@ class KubeClient(AbstractContextManager["KubeClient"]):
             version = listed["metadata"]["resourceVersion"]
             yield from self._stream(path, {**fields, "resourceVersion": version}, left)
 
+    def replay(self, kind: str, namespace: str, resource_version: str) -> tuple[Manifest, ...]:
+        """Answers every event that a watch from a resourceVersion tells, oldest first."""
+        path = self.resolve_path(kind, namespace)
+        parameters = {"watch": "true", "resourceVersion": resource_version, "timeoutSeconds": "1"}
+        answer = self._http.get(path, params=parameters)
+        if answer.is_error:
+            raise build_api_error(f"GET {path}", answer.status_code, answer.text)
+        return tuple(json.loads(line) for line in answer.text.splitlines() if line)
+
     def wait(
         self,
         kind: str,

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import base64
 import contextlib
+import json
 import os
 import signal
 import socket
@@ -49,6 +51,7 @@ class OperatorProcess:
             plane.admin.apply(manifest, manifest["metadata"].get("namespace"))
         self.user = f"system:serviceaccount:{namespace}:{IDENTITY}"
         self.token = plane.token_for(IDENTITY, namespace)
+        self.credential = read_credential(self.token)
         self._kubeconfig = plane.kubeconfig(token=self.token)
         self._scope = ("--namespace", scope) if scope else ("--all-namespaces",)
         self._arguments = arguments
@@ -98,12 +101,13 @@ class OperatorProcess:
         self.start()
 
     def writes_since(self, mark: Mark) -> tuple[AuditEntry, ...]:
-        """Return what this operator wrote after the mark."""
-        return self._plane.audit.writes_since(mark, self.user)
+        """Return what this operator wrote after the mark, and no other replica of it."""
+        return tuple(entry for entry in self.requests_since(mark) if entry.is_write)
 
     def requests_since(self, mark: Mark) -> tuple[AuditEntry, ...]:
         """Return every finished request of this operator after the mark."""
-        return tuple(e for e in self._plane.audit.since(mark) if e.user == self.user)
+        found = self._plane.audit.since(mark)
+        return tuple(e for e in found if (e.user, e.credential) == (self.user, self.credential))
 
     def metrics(self) -> str:
         """Return the text of its metrics."""
@@ -158,6 +162,13 @@ def run_operator(plane: ControlPlane, scope: str | None = None) -> Iterator[Oper
         operator.stop()
         with contextlib.suppress(ApiError):
             plane.admin.delete("v1/Namespace", home)
+
+
+def read_credential(token: str) -> str:
+    """Return the id by which the audit log knows a ServiceAccount token."""
+    payload = token.split(".")[1]
+    claims = json.loads(base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4)))
+    return f"JTI={claims['jti']}"
 
 
 def find_free_port() -> int:

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from steward_api.meta import GROUP
 from steward_operator.errors import (
     AbsentError,
     AlreadyThereError,
@@ -105,3 +106,39 @@ def test_any_answer_becomes_a_fault(status: int, body: bytes) -> None:
     fault = parse_fault(ATTEMPT, status, body)
     assert isinstance(fault, ApiError)
     assert len(fault.detail) <= DETAIL_LENGTH_MAX
+
+
+@pytest.mark.parametrize(
+    ("words", "right"),
+    [
+        (
+            (
+                'deployments.apps "a" is forbidden: User "u" cannot patch resource "deployments" '
+                'in API group "apps" in the namespace "n"'
+            ),
+            "patch deployments.apps",
+        ),
+        (
+            (
+                f'assistants.{GROUP} "a" is forbidden: User "u" cannot patch resource '
+                f'"assistants/status" in API group "{GROUP}" in the namespace "n"'
+            ),
+            f"patch assistants.{GROUP}/status",
+        ),
+        (
+            (
+                'pods is forbidden: User "u" cannot list resource "pods" in API group "" at the '
+                "cluster scope"
+            ),
+            "list pods",
+        ),
+        ("exceeded quota: objects", ""),
+    ],
+)
+def test_names_the_right_that_rbac_does_not_grant(words: str, right: str) -> None:
+    """Verb and resource go into the log; any other refusal's words do not."""
+    fault = parse_fault(ATTEMPT, 403, build_status("Forbidden", words))
+    assert isinstance(fault, ForbiddenError)
+    assert fault.missing_right == right
+    assert fault.explain().get("missing_right", "") == right
+    assert fault.explain()["attempt"] == ATTEMPT

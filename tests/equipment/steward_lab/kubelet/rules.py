@@ -42,6 +42,7 @@ class Rule:
         namespace: Their namespace; "" is any.
         name_prefix: What their names begin with.
         labels: Labels that they all carry.
+        image: Image of one of their containers; "" is any.
         exit_code: How their first container ends, where it does.
         message: Its termination message.
     """
@@ -50,6 +51,7 @@ class Rule:
     namespace: str = ""
     name_prefix: str = ""
     labels: Mapping[str, str] = field(default_factory=dict)
+    image: str = ""
     exit_code: int = 1
     message: str = ""
 
@@ -60,6 +62,7 @@ class Rule:
         return (
             self.namespace in {"", metadata["namespace"]}
             and metadata["name"].startswith(self.name_prefix)
+            and self.image in {"", *(item["image"] for item in pod["spec"]["containers"])}
             and all(labels.get(key) == value for key, value in self.labels.items())
         )
 
