@@ -170,6 +170,18 @@ class Gatherer:
         is_ending = bool(found["metadata"].get("deletionTimestamp"))
         return bool(found["metadata"]["uid"] == metadata.uid) and not is_ending
 
+    async def is_gone(self, assistant: Subject) -> bool:
+        """Ask the API server whether there is no Assistant of this name, not even an ending one.
+
+        Raises:
+            ApiError: if it does not say.
+        """
+        try:
+            await self._client.get(ASSISTANTS, assistant.namespace, assistant.name)
+        except AbsentError:
+            return True
+        return False
+
     def missing_references(self, subject: Subject) -> bool:
         """Say whether the Assistant names an object that is not there."""
         return any(self._stores.own.get(s) is None for s in self._stores.own.targets_of(subject))

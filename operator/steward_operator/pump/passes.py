@@ -10,6 +10,7 @@ from typing import Any, Final
 from steward_api.v1alpha1 import Assistant
 from steward_operator.apply.effects import Effects
 from steward_operator.apply.finalizers import FinalizerWriter
+from steward_operator.apply.refusals import Refusals
 from steward_operator.apply.status import QUIET_SECONDS, StatusWriter
 from steward_operator.contract.reports import PATIENCE_SECONDS
 from steward_operator.errors import ApiError, ClosingError, OutdatedError
@@ -24,6 +25,7 @@ from steward_operator.plan.cluster_assistant_policy import plan_cluster_assistan
 from steward_operator.plan.erasure import LOOK_SECONDS
 from steward_operator.plan.memory_policy import plan_memory_policy
 from steward_operator.plan.model import plan_model
+from steward_operator.plan.orphans import plan_orphans
 from steward_operator.plan.own_status import plan_unreadable
 from steward_operator.plan.parsing import OwnObject
 from steward_operator.plan.prompt import plan_prompt
@@ -103,7 +105,7 @@ class Passes:
             self._ledgers.forget(subject)
             self._stores.forget(subject)
             self._stores.upgrades.refresh()
-            return Look()
+            return await self._look_at_left(subject)
         closing = self._ledgers.closing_seconds(subject.namespace)
         if closing and not entry.is_terminating:
             return Look(closing)
@@ -122,6 +124,21 @@ class Passes:
         if subject.kind == ASSISTANT:
             self._stores.upgrades.refresh()
         return look
+
+    async def _look_at_left(self, subject: Subject) -> Look:
+        """Let go what an Assistant left behind whose finalizer somebody took away."""
+        children = self._stores.children.manifests_of(subject.namespace, subject.name)
+        plan = plan_orphans(children if subject.kind == ASSISTANT else ())
+        if not plan.prune:
+            return Look()
+        try:
+            if not await self._gatherer.is_gone(subject):
+                return Look()
+            outcome = await self._effects.apply(plan, subject, Refusals())
+        except ApiError as error:
+            return Look(fault=error)
+        WRITES.inc(outcome.writes)
+        return Look(fault=outcome.transient)
 
     async def _dispatch(self, subject: Subject, entry: Entry, ledger: Ledger) -> Look:
         content = entry.read()
