@@ -163,9 +163,16 @@ class Runtime(Frozen):
     """The runtime of every assistant."""
 
     image: Image = Image(repository="steward-runtime")
-    """Image of the runtime. Changing it rolls the Pods of every Assistant."""
+    """Image of the runtime. Changing it rolls the Pods of every Assistant, by turns."""
     pull_secrets: tuple[ObjectName, ...] = ()
     """Secrets, in the namespace of each Assistant, that pull the image."""
+
+
+class Upgrade(Frozen):
+    """How a changed image of the runtime reaches the Pods of Assistants."""
+
+    max_concurrent: Annotated[int, Field(ge=1, le=1_000)] = _SETTINGS.upgrade_max_concurrent
+    """Assistants that restart at a time. One that does not start with the image stops the rest."""
 
 
 class Watch(Frozen):
@@ -287,6 +294,8 @@ class Values(Frozen):
     """Roles and bindings of the operator and the archive."""
     runtime: Runtime = Runtime()
     """The runtime of every assistant."""
+    upgrade: Upgrade = Upgrade()
+    """How a changed image of the runtime reaches the Pods of Assistants."""
     watch: Watch = Watch()
     """What the operator serves."""
     cluster: Cluster = Cluster()
