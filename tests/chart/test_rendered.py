@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import pytest
 import yaml
 
@@ -15,6 +13,7 @@ from steward_chart.rendering import (
     find,
     find_helm,
     gather_pods,
+    gather_rights,
     render_chart,
     select,
 )
@@ -30,18 +29,6 @@ from steward_operator.rbac import build_role, build_rules
 
 SCOPED = {"watch": {"namespace": "team-a"}}
 FULL = {"demoModel": {"enabled": True}, "metrics": {"serviceMonitor": {"enabled": True}}}
-Right = tuple[str, str, str]
-
-
-def rights(rules: Any) -> set[Right]:
-    """Return rules as group, resource and verb."""
-    return {
-        (group, resource, verb)
-        for rule in rules
-        for group in rule["apiGroups"]
-        for resource in rule["resources"]
-        for verb in rule["verbs"]
-    }
 
 
 def read_options(values: Values | None = None) -> Options:
@@ -72,19 +59,19 @@ def test_cluster_wide_rights_are_those_of_the_operators_own_list() -> None:
     """No more, no less; and in the operator's namespace the Lease."""
     objects = render_chart()
     cluster = find(objects, "ClusterRole", "steward-operator")
-    assert rights(cluster["rules"]) == rights(build_rules())
+    assert gather_rights(cluster["rules"]) == gather_rights(build_rules())
     home = find(objects, "Role", "steward-operator")
     assert home["metadata"]["namespace"] == NAMESPACE
-    assert rights(home["rules"]) == rights(build_role(NAMESPACE)["rules"])
+    assert gather_rights(home["rules"]) == gather_rights(build_role(NAMESPACE)["rules"])
 
 
 def test_scoped_rights_are_the_same_ones_in_one_namespace() -> None:
     """What a Role can hold is in a Role; the ClusterRole keeps what lives outside namespaces."""
     objects = render_chart(SCOPED)
-    cluster = rights(find(objects, "ClusterRole", "steward-operator")["rules"])
+    cluster = gather_rights(find(objects, "ClusterRole", "steward-operator")["rules"])
     scoped = find(objects, "Role", "steward-operator-assistants")
     assert scoped["metadata"]["namespace"] == "team-a"
-    assert rights(scoped["rules"]) | cluster == rights(build_rules())
+    assert gather_rights(scoped["rules"]) | cluster == gather_rights(build_rules())
     assert {resource.split("/")[0] for _, resource, _ in cluster} <= gather_cluster_plurals() | {
         "customresourcedefinitions"
     }
@@ -95,7 +82,9 @@ def test_secrets_can_be_created_and_nothing_else(values: Values) -> None:
     """For every role that the operator or the archive holds."""
     objects = render_chart(values)
     held = [*select(objects, "Role"), *select(objects, "ClusterRole")]
-    verbs = {v for role in held for _, r, v in rights(role["rules"]) if r.startswith("secrets")}
+    verbs = {
+        v for role in held for _, r, v in gather_rights(role["rules"]) if r.startswith("secrets")
+    }
     assert verbs == {"create"}
     assert "*" not in str([role["rules"] for role in held])
 
@@ -213,14 +202,26 @@ def test_teams_edit_four_kinds_and_read_all() -> None:
     assert view["metadata"]["labels"]["rbac.authorization.k8s.io/aggregate-to-view"] == "true"
     assert edit["metadata"]["labels"]["rbac.authorization.k8s.io/aggregate-to-edit"] == "true"
     plurals = {kind.NAMES.kind: kind.NAMES.plural for kind in KINDS}
-    assert {resource for _, resource, _ in rights(view["rules"])} == set(plurals.values())
+    assert {resource for _, resource, _ in gather_rights(view["rules"])} == set(plurals.values())
     teams = {plurals[name] for name in EDITED_BY_TEAMS}
-    assert {resource for _, resource, _ in rights(edit["rules"])} == teams
+    assert {resource for _, resource, _ in gather_rights(edit["rules"])} == teams
     for kind in KINDS:
         editor = roles.get(f"steward-{kind.NAMES.singular}-editor")
         assert (editor is None) is (kind.NAMES.kind in EDITED_BY_TEAMS)
         if editor is not None:
             assert not [key for key in editor["metadata"]["labels"] if "aggregate" in key]
+
+
+def test_a_scoped_release_judges_writes_in_its_namespace_alone() -> None:
+    """Admission policies are objects of the cluster; their bindings say where they act."""
+    for values, expected in (
+        ({}, {}),
+        (SCOPED, {"matchLabels": {"kubernetes.io/metadata.name": "team-a"}}),
+    ):
+        bindings = select(render_chart(values), "ValidatingAdmissionPolicyBinding")
+        assert len(bindings) == 6
+        for binding in bindings:
+            assert binding["spec"]["matchResources"]["namespaceSelector"] == expected
 
 
 GONE = {

@@ -12,12 +12,17 @@ import pytest
 
 from steward_api.meta import API_VERSION, GROUP
 from steward_chart.releasing import Release
+from steward_chart.rendering import gather_rights
 from steward_lab.control_plane import ControlPlane
 from steward_lab.errors import ApiError, LabError
 from steward_lab.helm import HelmLine
 from steward_lab.kube_client import KubeClient, Manifest
 from steward_loopback.polling import wait_until
-from steward_operator.chart.access import EDITED_BY_TEAMS
+from steward_operator.chart.access import (
+    EDITED_BY_TEAMS,
+    build_cluster_rules,
+    build_namespaced_rules,
+)
 from steward_operator.names import ERASURE_FINALIZER
 from steward_operator_lab.samples import (
     build_assistant,
@@ -253,6 +258,26 @@ def test_view_reads_every_kind_and_writes_none(people: People) -> None:
     for kind in ("Assistant", "Model", "Prompt", "Tool", "MemoryPolicy", "RetentionPolicy"):
         wait_until(partial(_can_list, viewer, where, kind), f"reading {kind}", SECONDS)
     assert "cannot create resource" in refuse(viewer, build_prompt(), where)
+
+
+def test_every_right_stands_where_its_resource_lives(plane: ControlPlane) -> None:
+    """The API server says what is namespaced: a Role cannot hold the rest."""
+    outside = {(group, name) for group, name, _ in gather_rights(build_cluster_rules())}
+    inside = {(group, name) for group, name, _ in gather_rights(build_namespaced_rules())}
+    for group, name in outside | inside:
+        assert is_namespaced(plane, group, name) is ((group, name) in inside), name
+    assert not outside & inside
+
+
+def is_namespaced(plane: ControlPlane, group: str, name: str) -> bool:
+    """Return what the API server's discovery says of a resource."""
+    path = "/api/v1"
+    if group:
+        versions = plane.admin.request("GET", f"/apis/{group}")
+        path = f"/apis/{versions['preferredVersion']['groupVersion']}"
+    listed = plane.admin.request("GET", path)["resources"]
+    plural = name.partition("/")[0]
+    return next(bool(each["namespaced"]) for each in listed if each["name"] == plural)
 
 
 def _can_list(client: KubeClient, namespace: str, kind: str = "Assistant") -> bool:

@@ -98,6 +98,17 @@ def gather_pods(objects: Iterable[Manifest]) -> Iterator[Manifest]:
         yield found["spec"]["template"]["spec"]
 
 
+def gather_rights(rules: Iterable[Manifest]) -> set[tuple[str, str, str]]:
+    """Returns rules as triples of group, resource and verb."""
+    return {
+        (group, resource, verb)
+        for rule in rules
+        for group in rule["apiGroups"]
+        for resource in rule["resources"]
+        for verb in rule["verbs"]
+    }
+
+
 def _words(values: Values | None, release: str) -> tuple[str, ...]:
     words = ("template", release, str(CHART), "--namespace", NAMESPACE)
     given = json.dumps(values or {})
