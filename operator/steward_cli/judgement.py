@@ -46,6 +46,8 @@ _CHECKS: Final[tuple[tuple[type, Callable[[Any, OperatorSettings], tuple[Problem
     (RetentionPolicy, check_retention_policy),
     (Tool, check_tool),
 )
+_LIST_KEYS: Final = ("name", "class", "namespace")
+"""By which of its members an item of a list is called."""
 _STEP: Final = re.compile(r"\.?([^.\[\]]+)|\[([^\]]*)\]")
 
 
@@ -99,7 +101,7 @@ def _problems_of(world: World) -> tuple[Problem, ...]:
 def _index_of(value: Any, name: str) -> Step:
     if isinstance(value, list):
         for index, item in enumerate(value):
-            if isinstance(item, dict) and item.get("name") == name:
+            if isinstance(item, dict) and name in {item.get(key) for key in _LIST_KEYS}:
                 return index
     return int(name) if name.isdigit() else name
 
