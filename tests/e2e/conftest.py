@@ -45,7 +45,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 def pytest_collection_finish(session: pytest.Session) -> None:
     """Checks the machine and builds what a node needs, when a selected test needs it."""
     config = session.config
-    is_needed = any(item.get_closest_marker("e2e") for item in session.items)
+    # Argo CD's scenarios bring up a stage of their own, or ask for `cluster` when they run.
+    is_needed = any("cluster" in getattr(item, "fixturenames", ()) for item in session.items)
     if not is_needed or config.option.collectonly or os.environ.get("CLUSTER"):
         return
     try:

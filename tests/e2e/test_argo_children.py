@@ -8,12 +8,12 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import pytest
+
 from steward_argo.applications import Delivery, Look, list_claimed
 from steward_argo.fixtures import Deliver
 from steward_argo.installing import NAMESPACE
 from steward_argo.running import ArgoCD
 from steward_argo.stage import Stage
-
 from steward_lab.kube_client import KubeClient, Manifest
 from steward_lab.waiting import wait_until
 from steward_operator_lab.reading import CHILD_KINDS, list_children

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import pytest
+
 from steward_argo.applications import KIND, Delivery
 from steward_argo.fixtures import Deliver
 from steward_argo.installing import NAMESPACE
 from steward_argo.stage import Stage
-
 from steward_lab.kube_client import Manifest
 from steward_lab.waiting import wait_until
 from steward_operator.labels import ANCHOR_ROLE, ASSISTANT
