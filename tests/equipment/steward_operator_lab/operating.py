@@ -23,6 +23,7 @@ from steward_loopback.polling import wait_until
 from steward_operator.rbac import IDENTITY, build_access
 
 START_SECONDS = 60.0
+COMMAND = (sys.executable, "-m", "steward_operator.main")
 MANIFESTS = Path(__file__).parents[3] / "crds" / "manifests"
 """The generated CustomResourceDefinitions."""
 
@@ -37,6 +38,7 @@ class OperatorProcess:
         *,
         scope: str | None = None,
         arguments: tuple[str, ...] = (),
+        command: tuple[str, ...] = COMMAND,
     ) -> None:
         """Make the identity; start nothing.
 
@@ -45,6 +47,7 @@ class OperatorProcess:
             namespace: Where the operator's ServiceAccount is.
             scope: The one namespace that it serves; None for all.
             arguments: Further flags.
+            command: What is run; another release has its own.
         """
         self._plane = plane
         for manifest in build_access(namespace):
@@ -55,6 +58,7 @@ class OperatorProcess:
         self._kubeconfig = plane.kubeconfig(token=self.token)
         self._scope = ("--namespace", scope) if scope else ("--all-namespaces",)
         self._arguments = arguments
+        self._command = command
         self._directory = Path(tempfile.mkdtemp(prefix="steward-operator-"))
         self._health = self._metrics = 0
         self.process: ChildProcess | None = None
@@ -68,9 +72,7 @@ class OperatorProcess:
         """Start the process and wait until its first lists are complete."""
         self._health, self._metrics = find_free_port(), find_free_port()
         argv = (
-            sys.executable,
-            "-m",
-            "steward_operator.main",
+            *self._command,
             "--kubeconfig",
             str(self._kubeconfig),
             *self._scope,
