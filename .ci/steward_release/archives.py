@@ -60,7 +60,7 @@ def load_archive(path: Path) -> ImageArchive:
     Raises:
         ArchiveInvalid: if it is no OCI archive, or holds another number of images.
     """
-    with _open(path) as packed:
+    with open_archive(path) as packed:
         index = json.loads(_read(packed, INDEX, path))
         if len(index["manifests"]) != 1:
             raise ArchiveInvalid(f"{path} holds {len(index['manifests'])} images; one is wanted")
@@ -83,9 +83,9 @@ def collect_files(image: ImageArchive, wanted: _Wanted) -> dict[str, bytes]:
         ArchiveInvalid: if the archive has changed meanwhile.
     """
     found: dict[str, bytes] = {}
-    with _open(image.path) as packed:
+    with open_archive(image.path) as packed:
         for layer in image.layers:
-            with _open_layer(packed, layer.digest, image.path) as files:
+            with open_layer(packed, layer.digest, image.path) as files:
                 _lay_over(found, files, wanted)
     return found
 
@@ -116,7 +116,12 @@ def _blob(digest: str) -> str:
 
 
 @contextmanager
-def _open(path: Path) -> Iterator[tarfile.TarFile]:
+def open_archive(path: Path) -> Iterator[tarfile.TarFile]:
+    """Open an archive; whatever goes wrong while it is read says that it is broken.
+
+    Raises:
+        ArchiveInvalid: if it is no OCI archive.
+    """
     try:
         with tarfile.open(path) as packed:
             yield packed
@@ -132,7 +137,8 @@ def _read(packed: tarfile.TarFile, name: str, path: Path) -> bytes:
 
 
 @contextmanager
-def _open_layer(packed: tarfile.TarFile, digest: str, path: Path) -> Iterator[tarfile.TarFile]:
+def open_layer(packed: tarfile.TarFile, digest: str, path: Path) -> Iterator[tarfile.TarFile]:
+    """Open one layer of an archive, packed or not."""
     raw = _read(packed, _blob(digest), path)
     plain = gzip.decompress(raw) if raw[:2] == b"\x1f\x8b" else raw
     with tarfile.open(fileobj=io.BytesIO(plain)) as files:
@@ -140,5 +146,5 @@ def _open_layer(packed: tarfile.TarFile, digest: str, path: Path) -> Iterator[ta
 
 
 def _measure(packed: tarfile.TarFile, digest: str, path: Path) -> int:
-    with _open_layer(packed, digest, path) as files:
+    with open_layer(packed, digest, path) as files:
         return sum(entry.size for entry in files if entry.isfile())

@@ -37,21 +37,33 @@ class Image:
 
     name: str
     dockerfile: str
-    own_sources: tuple[str, ...]
+    parts: tuple[str, ...]
+    """Files and folders of the checkout that its Dockerfile copies."""
 
     @property
     def sources(self) -> tuple[str, ...]:
-        """Files and folders of the checkout that the build sees."""
-        return (*WHEEL_SOURCES, self.dockerfile, *self.own_sources)
+        """Everything that the build sees."""
+        return (*self.parts, self.dockerfile)
 
 
 IMAGES: Final = (
-    Image("steward-operator", "operator/Dockerfile", ("requirements/operator.txt",)),
-    Image("steward-runtime", "runtime/Dockerfile", ("requirements/runtime.txt",)),
+    Image("steward-operator", "operator/Dockerfile", (*WHEEL_SOURCES, "requirements/operator.txt")),
+    Image("steward-runtime", "runtime/Dockerfile", (*WHEEL_SOURCES, "requirements/runtime.txt")),
     Image(
         "steward-demo-model",
         "examples/model/Dockerfile",
-        ("examples/model/serve.py", "requirements/demo-model.txt", "requirements/weights.txt"),
+        (
+            "LICENSE",
+            "examples/model/serve.py",
+            "operator/steward_cli/__init__.py",
+            "operator/steward_cli/errors.py",
+            "operator/steward_cli/local/__init__.py",
+            "operator/steward_cli/local/embedder_server.py",
+            "operator/steward_cli/local/errors.py",
+            "operator/steward_cli/local/model_server.py",
+            "requirements/demo-model.txt",
+            "requirements/weights.txt",
+        ),
     ),
 )
 

@@ -75,7 +75,7 @@ def test_a_build_sees_every_file_that_its_dockerfile_copies(image: Image) -> Non
     text = (ROOT / image.dockerfile).read_text(encoding="utf-8")
     copied = [
         source
-        for line in text.splitlines()
+        for line in text.replace("\\\n", " ").splitlines()
         if line.startswith("COPY ") and "--from=" not in line
         for source in line.split()[1:-1]
     ]
