@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 import yaml
 
@@ -26,9 +28,13 @@ from steward_operator.labels import NAME
 from steward_operator.names import FIELD_MANAGER
 from steward_operator.options import Options, parse_options
 from steward_operator.rbac import build_role, build_rules
+from steward_operator.telemetry import REGISTRY
 
 SCOPED = {"watch": {"namespace": "team-a"}}
-FULL = {"demoModel": {"enabled": True}, "metrics": {"serviceMonitor": {"enabled": True}}}
+FULL = {
+    "demoModel": {"enabled": True},
+    "metrics": {"serviceMonitor": {"enabled": True}, "prometheusRule": {"enabled": True}},
+}
 
 
 def read_options(values: Values | None = None) -> Options:
@@ -264,3 +270,14 @@ def test_common_labels_are_on_every_object() -> None:
     """Also on those that are generated."""
     for found in render_chart({**FULL, "commonLabels": {"owner": "platform"}}):
         assert found["metadata"]["labels"]["owner"] == "platform", found["metadata"]["name"]
+
+
+def test_alerts_ask_for_metrics_that_the_operator_has() -> None:
+    """A misspelt name would never fire."""
+    served = {f"{each.name}{suffix}" for each in REGISTRY.collect() for suffix in ("", "_total")}
+    (rule,) = select(render_chart(FULL), "PrometheusRule")
+    rules = rule["spec"]["groups"][0]["rules"]
+    asked = {name for each in rules for name in re.findall(r"steward_\w+", each["expr"])}
+    assert asked
+    assert asked <= served
+    assert all(f'namespace="{NAMESPACE}"' in each["expr"] for each in rules)

@@ -29,6 +29,7 @@ SAMPLES: dict[str, Any] = {
     "apiServerCidrs": ["10.0.0.0/8"],
     "apiServerPorts": [8443],
     "digest": DIGEST,
+    "extraObjects": [{"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "x"}}],
     "extraEnv": [{"name": "A", "value": "b"}],
     "imagePullSecrets": [{"name": "x"}],
     "interval": "45s",
@@ -45,15 +46,19 @@ SAMPLES: dict[str, Any] = {
 PRELUDES: dict[str, Values] = {
     "demoModel.": {"demoModel": {"enabled": True}},
     "metrics.serviceMonitor.": {"metrics": {"serviceMonitor": {"enabled": True}}},
+    "metrics.prometheusRule.": {
+        "metrics": {"serviceMonitor": {"enabled": True}, "prometheusRule": {"enabled": True}}
+    },
 }
 """What must be on for a value to be looked at; with the value `enabled` itself nothing is."""
 COMPANIONS: dict[str, Values] = {
     "archive.existingClaim": {"archive": {"storageClassName": ""}},
     "keys.enabled": {"archive": {"enabled": False}},
+    "metrics.prometheusRule.enabled": {"metrics": {"serviceMonitor": {"enabled": True}}},
     "serviceAccount.create": {"serviceAccount": {"name": "own"}},
 }
 """What contradicts nothing only together."""
-BOTH_SIDES = ("keys.enabled", "serviceAccount.create")
+BOTH_SIDES = ("keys.enabled", "metrics.prometheusRule.enabled", "serviceAccount.create")
 
 
 def choose_other(path: str, default: Any) -> Any:
@@ -139,6 +144,10 @@ CONTRADICTIONS: list[tuple[Values, Values]] = [
         {"metrics": {"enabled": False, "serviceMonitor": {"enabled": True}}},
         {"metrics": {"enabled": True}},
     ),
+    (
+        {"metrics": {"prometheusRule": {"enabled": True}}},
+        {"metrics": {"serviceMonitor": {"enabled": True}}},
+    ),
     ({"serviceAccount": {"create": False}}, {"serviceAccount": {"name": "own"}}),
     (
         {"serviceAccount": {"create": False, "name": "own", "annotations": {"a": "b"}}},
@@ -171,6 +180,6 @@ def test_refuses_a_contradiction_and_takes_its_mending(place: int) -> None:
 
 def test_names_every_contradiction_at_once() -> None:
     """Whoever mends one does not meet the next."""
-    both = merge(CONTRADICTIONS[3][0], CONTRADICTIONS[4][0])
+    both = merge(CONTRADICTIONS[3][0], CONTRADICTIONS[5][0])
     words = refuse_chart(both, HelmLine.HELM_3)
-    assert all(gather_contradictions()[place].message in words for place in (3, 4))
+    assert all(gather_contradictions()[place].message in words for place in (3, 5))

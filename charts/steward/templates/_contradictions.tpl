@@ -13,6 +13,9 @@
 {{- if and .Values.metrics.serviceMonitor.enabled (not .Values.metrics.enabled) -}}
 {{- $found = append $found "metrics.serviceMonitor.enabled needs the Service of metrics.enabled: set metrics.enabled=true, or metrics.serviceMonitor.enabled=false" -}}
 {{- end -}}
+{{- if and .Values.metrics.prometheusRule.enabled (not .Values.metrics.serviceMonitor.enabled) -}}
+{{- $found = append $found "metrics.prometheusRule.enabled alerts on what metrics.serviceMonitor.enabled scrapes: set both to true, or metrics.prometheusRule.enabled=false" -}}
+{{- end -}}
 {{- if and (not .Values.serviceAccount.create) (not .Values.serviceAccount.name) -}}
 {{- $found = append $found "serviceAccount.create=false needs serviceAccount.name, the name of one that is there" -}}
 {{- end -}}

@@ -81,6 +81,11 @@ _ALONE: Final = (
         "metrics.enabled=true, or metrics.serviceMonitor.enabled=false",
     ),
     Contradiction(
+        "and .Values.metrics.prometheusRule.enabled (not .Values.metrics.serviceMonitor.enabled)",
+        "metrics.prometheusRule.enabled alerts on what metrics.serviceMonitor.enabled scrapes: set "
+        "both to true, or metrics.prometheusRule.enabled=false",
+    ),
+    Contradiction(
         "and (not .Values.serviceAccount.create) (not .Values.serviceAccount.name)",
         "serviceAccount.create=false needs serviceAccount.name, the name of one that is there",
     ),

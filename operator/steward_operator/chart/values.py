@@ -211,7 +211,7 @@ class Archive(Frozen):
     enabled: bool = True
     """Pull, co-sign and keep the receipts of every Assistant."""
     size: Size = "1Gi"
-    """Size of the volume. A receipt has 5 KiB, and a run that found something to delete makes one."""
+    """Size of the volume. A receipt has 5 KiB; a run that found something to delete makes one."""
     storage_class_name: OptionalName = ""
     """StorageClass of the volume; empty means the cluster's default."""
     existing_claim: OptionalName = ""
@@ -255,6 +255,15 @@ class ServiceMonitor(Frozen):
     """Labels by which a Prometheus picks it."""
 
 
+class PrometheusRule(Frozen):
+    """Alerts by the Prometheus operator."""
+
+    enabled: bool = False
+    """Make a PrometheusRule with the operator's alerts; the cluster must know that kind."""
+    labels: Texts
+    """Labels by which a Prometheus picks it."""
+
+
 class Metrics(Frozen):
     """Metrics of the operator."""
 
@@ -262,6 +271,8 @@ class Metrics(Frozen):
     """Serve metrics on port 9090, behind a Service."""
     service_monitor: ServiceMonitor = ServiceMonitor()
     """Scraping by the Prometheus operator."""
+    prometheus_rule: PrometheusRule = PrometheusRule()
+    """Alerts: no operator is scraped, the API server refuses, or work piles up."""
 
 
 class DemoModel(Placement):
@@ -318,3 +329,5 @@ class Values(Frozen):
     """Metrics of the operator."""
     demo_model: DemoModel = DemoModel()
     """A small model for trials."""
+    extra_objects: tuple[dict[str, Any], ...] = ()
+    """Further objects of the release, for example a ClusterAssistantPolicy when the kinds exist."""
