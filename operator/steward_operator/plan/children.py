@@ -69,7 +69,7 @@ def plan_children(
     context = _build_context(world, resolved, findings, findings.serving, findings.secrets)
     built = (build(context) for build in BUILDERS)
     children = tuple(child for child in built if child is not None)
-    if findings.is_waiting:
+    if findings.is_waiting or world.bounds.unknown:
         free = tuple(child for child in children if child["kind"] not in HELD_UNTIL_TURN)
         return free, plan_prune(world, free, kept_kinds=HELD_UNTIL_TURN)
     if findings.secrets.are_known:

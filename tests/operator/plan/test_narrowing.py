@@ -176,6 +176,15 @@ def test_unknown_bounds_close_every_door() -> None:
     assert 8_080 not in {rule["ports"][0]["port"] for rule in ingress}
 
 
+def test_unknown_bounds_leave_pods_where_they_are() -> None:
+    """The zones of a policy that cannot be read now must not be lost: nothing is placed anew."""
+    policy = make_cluster_policy(residency={"allowedZones": ["a"]})
+    placed = Cluster().settle(replace(make_world(), bounds=Bounds((policy,))))
+    plan = plan_assistant(replace(placed, bounds=Bounds(unknown="nobody may list them")))
+    touched = {each["kind"] for each in plan.children} | {key.kind for key in plan.prune}
+    assert touched.isdisjoint({"Deployment", "CronJob", "PersistentVolumeClaim"})
+
+
 def test_an_assistant_that_was_never_accepted_gets_nothing() -> None:
     """Beyond its bounds, a new Assistant has no child at all."""
     bounds = Bounds((make_cluster_policy(requiredDeletionPolicy="Erase"),))
