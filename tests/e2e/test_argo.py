@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from steward_argo.applications import SERVER_SIDE, read_resource
-from steward_argo.fixtures import Deliver
+from steward_argo.applications import SERVER_SIDE, Deliver, read_resource
 from steward_lab.kube_client import Manifest
 from steward_operator_lab.reading import ASSISTANT_KIND
 from steward_operator_lab.samples import (

@@ -9,8 +9,7 @@ from dataclasses import dataclass
 
 import pytest
 
-from steward_argo.applications import Delivery, Look, list_claimed
-from steward_argo.fixtures import Deliver
+from steward_argo.applications import Deliver, Delivery, Look, list_claimed
 from steward_argo.installing import NAMESPACE
 from steward_argo.running import ArgoCD
 from steward_argo.stage import Stage

@@ -7,7 +7,7 @@ from copy import deepcopy
 
 import pytest
 
-from steward_argo.fixtures import Deliver
+from steward_argo.applications import Deliver
 from steward_lab.kube_client import Manifest
 from steward_operator_lab.samples import build_assistant, build_needs
 

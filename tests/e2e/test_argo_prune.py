@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from steward_argo.applications import KIND, Delivery
-from steward_argo.fixtures import Deliver
+from steward_argo.applications import KIND, Deliver, Delivery
 from steward_argo.installing import NAMESPACE
 from steward_argo.stage import Stage
 from steward_lab.kube_client import Manifest

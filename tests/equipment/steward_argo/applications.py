@@ -180,6 +180,10 @@ class Delivery:
         return tuple(seen)
 
 
+Deliver = Callable[..., Delivery]
+"""Makes an Application's folder and namespace; its name may be given."""
+
+
 def is_compared(application: Manifest, revision: str) -> bool:
     """Say whether Argo CD has compared the cluster with a commit, and applied it."""
     status = application.get("status") or {}

@@ -7,18 +7,17 @@ a test may. Where it cannot, the run says why and fails; `E2E_OPTIONAL=1` turns 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 import pytest
 
-from steward_argo.applications import Delivery
+from steward_argo.applications import Deliver, Delivery
 from steward_argo.installing import build_argo_cd
 from steward_argo.running import ArgoCD
 from steward_argo.stage import Stage, run_cluster_stage, run_lab_stage
 from steward_lab.building import build_binaries, report_to_stderr
 from steward_lab.errors import BuildError
 
-Deliver = Callable[..., Delivery]
 LAB = "lab"
 LACKING = pytest.StashKey[str]()
 
