@@ -51,13 +51,13 @@ class Buildah:
             timeout_seconds=timeout_seconds,
         )
 
-    def build(self, context: Path, dockerfile: str, tag: str, options: Sequence[str]) -> None:
-        """Build one image from a folder.
+    def build(self, context: Path, dockerfile: str, tag: str, options: Sequence[str]) -> str:
+        """Build one image from a folder; return what was printed.
 
         Raises:
             BuildFailed: if a step fails.
         """
-        self.call(
+        return self.call(
             *("bud", "--isolation", "chroot", "--format", "oci", "--layers"),
             *options,
             *("-f", context / dockerfile, "-t", tag, context),

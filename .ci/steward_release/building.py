@@ -105,8 +105,9 @@ def build_image(buildah: Buildah, image: Image, plan: Plan, report: Report) -> B
         stage_files(gather_files(image.sources), context)
         with open_index_secrets(plan.wheels) as index:
             options = (*_build_options(image, plan), *index.arguments)
-            buildah.build(context, image.dockerfile, reference, options)
+            printed = buildah.build(context, image.dockerfile, reference, options)
     archive = archive_path(plan.into, image)
+    archive.with_suffix(".log").write_text(printed, encoding="utf-8")
     partial = archive.with_suffix(".partial")
     buildah.push(reference, partial)
     partial.replace(archive)
