@@ -193,6 +193,35 @@ def runtime_differs() -> State:
     )
 
 
+def signing_key_unproven() -> State:
+    """The runtime signs by another key than the pinned one, and nothing leads there."""
+    return _false(
+        ConditionType.RUNTIME_VERIFIED,
+        Reason.SIGNING_KEY_UNPROVEN,
+        "the runtime signs by another key than the one in status.runtimeKey, which has not named "
+        "it as its successor; find out why, and trust no receipt that it signs until then; if the "
+        "data was given up with its keys, create the Assistant again",
+    )
+
+
+def keys_current() -> State:
+    """Keys of the newest generations are in use, and no others."""
+    return _true(ConditionType.KEYS_CURRENT, Reason.CURRENT)
+
+
+def keys_rotating(newest: Iterable[tuple[str, int]]) -> State:
+    """Keys of older generations are still needed."""
+    waits = {
+        "access": "the older API key works until its overlap ends",
+        "keys": (
+            "the older key-encryption key stays until the runtime says that no data key is wrapped "
+            "by it and that its signing key has named the next one"
+        ),
+    }
+    told = [f"generation {number}: {waits[role]}" for role, number in sorted(newest)]
+    return _false(ConditionType.KEYS_CURRENT, Reason.ROTATION_IN_PROGRESS, "; ".join(told))
+
+
 def runtime_fault(reason: Reason) -> State:
     """The runtime was asked and did not say what it serves."""
     if reason is Reason.RUNTIME_ANSWER_BROKEN:

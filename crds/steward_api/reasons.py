@@ -18,6 +18,7 @@ class ConditionType(StrEnum):
     RESOLVED_REFS = "ResolvedRefs"
     READY = "Ready"
     RUNTIME_VERIFIED = "RuntimeVerified"
+    KEYS_CURRENT = "KeysCurrent"
     EGRESS_EXACT = "EgressExact"
     RESIDENCY_EXACT = "ResidencyExact"
     TRANSPORT_ENCRYPTED = "TransportEncrypted"
@@ -80,9 +81,13 @@ class Reason(StrEnum):
     VERIFIED = "Verified"
     NOT_ASKED = "NotAsked"
     BLUEPRINT_MISMATCH = "BlueprintMismatch"
+    SIGNING_KEY_UNPROVEN = "SigningKeyUnproven"
     RUNTIME_UNREACHABLE = "RuntimeUnreachable"
     RUNTIME_REFUSED = "RuntimeRefused"
     RUNTIME_ANSWER_BROKEN = "RuntimeAnswerBroken"
+
+    CURRENT = "Current"
+    ROTATION_IN_PROGRESS = "RotationInProgress"
 
     EXACT = "Exact"
     HOSTNAMES_NOT_ENFORCEABLE = "HostnamesNotEnforceable"
@@ -109,6 +114,9 @@ TYPE_MEANINGS: Final[Mapping[ConditionType, str]] = MappingProxyType(
         ConditionType.READY: "A Pod serves the Blueprint that the status names.",
         ConditionType.RUNTIME_VERIFIED: (
             "The runtime itself said that it serves the Blueprint that the status names."
+        ),
+        ConditionType.KEYS_CURRENT: (
+            "Only keys of the newest generations are in use. Shown once keys were rotated."
         ),
         ConditionType.EGRESS_EXACT: (
             "The NetworkPolicy allows exactly the declared destinations. The runtime's own "
@@ -243,6 +251,10 @@ REASON_MEANINGS: Final[Mapping[Reason, str]] = MappingProxyType(
         Reason.VERIFIED: "The runtime serves the Blueprint that the status names.",
         Reason.NOT_ASKED: "The runtime has not been asked yet.",
         Reason.BLUEPRINT_MISMATCH: "The runtime serves another Blueprint.",
+        Reason.SIGNING_KEY_UNPROVEN: (
+            "The runtime signs by another key than the pinned one, and no statement signed by the "
+            "pinned one names it."
+        ),
         Reason.RUNTIME_UNREACHABLE: (
             "The runtime did not answer on its administration port; it is asked again."
         ),
@@ -252,6 +264,10 @@ REASON_MEANINGS: Final[Mapping[Reason, str]] = MappingProxyType(
         ),
         Reason.RUNTIME_ANSWER_BROKEN: (
             "What listens on the administration port does not speak the operator's contract."
+        ),
+        Reason.CURRENT: "No key of an older generation is in use.",
+        Reason.ROTATION_IN_PROGRESS: (
+            "Keys of an older generation are still needed; the message says what for."
         ),
         Reason.EXACT: "The NetworkPolicy allows the declared destinations and nothing else.",
         Reason.HOSTNAMES_NOT_ENFORCEABLE: (

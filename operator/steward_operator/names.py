@@ -83,6 +83,9 @@ SECRET_KEYS: Final = {
     SecretRole.SIGNING: ("signingKey",),
 }
 """Keys of each generated Secret: the file names below its mount path."""
+GENERATION_KEY: Final = "generation"
+"""Key of the Secret of a key-encryption key beyond the first: tells the runtime which one it is."""
+FIRST_GENERATION: Final = 1
 
 
 def service_account_name(assistant: str) -> str:
@@ -140,9 +143,23 @@ def anchor_name(assistant: str, role: AnchorRole, generation: int) -> str:
     return f"{assistant}-{role}-anchor-{generation}"
 
 
+def parse_anchor_generation(assistant: str, role: AnchorRole, name: str) -> int | None:
+    """Return the generation in the name of an anchor, or None where it is no such name."""
+    prefix = anchor_name(assistant, role, 0)[:-1]
+    number = name.removeprefix(prefix)
+    is_anchor = name.startswith(prefix) and number.isascii() and number.isdecimal()
+    return int(number) if is_anchor else None
+
+
 def secret_name(assistant: str, role: SecretRole, entropy: str) -> str:
     """Return the unguessable name of a generated Secret."""
     return f"{assistant}-{role}-{entropy}"
+
+
+def secret_keys(role: SecretRole, generation: int) -> tuple[str, ...]:
+    """Return the keys of a generated Secret."""
+    is_named = role is SecretRole.ENCRYPTION and generation > FIRST_GENERATION
+    return (*SECRET_KEYS[role], GENERATION_KEY) if is_named else SECRET_KEYS[role]
 
 
 def secret_mount_path(role: SecretRole) -> str:

@@ -32,6 +32,10 @@ DOCUMENT_BYTES_MAX: Final = 4 * 1024 * 1024
 """A ConfigMap holds 1 MiB; what is larger is no document of ours."""
 KEY_BYTES_MAX: Final = 65_536
 PROBLEMS_SHOWN_MAX: Final = 5
+ENCRYPTION_FOLDER: Final = "encryption"
+SIGNING_FOLDER: Final = "signing"
+GENERATION_FILE: Final = "generation"
+FIRST_GENERATION: Final = 1
 
 
 class ConfigRefused(BlueprintRefused):
@@ -111,10 +115,11 @@ class ConfigFolder:
 
 @dataclass(frozen=True, slots=True)
 class EncryptionKey:
-    """The key-encryption key and its name."""
+    """A key-encryption key, its name and its generation."""
 
     key_id: str
     key: bytes
+    generation: int = FIRST_GENERATION
 
     def __repr__(self) -> str:
         """Show the name alone."""
@@ -163,21 +168,40 @@ def load_bindings(path: Path, *, is_local: bool) -> Bindings:
     return _parse(Bindings, _read_document(path), path)
 
 
-def load_encryption_key(folder: ConfigFolder) -> EncryptionKey:
-    """Read the key-encryption key.
+def load_encryption_keys(folder: ConfigFolder) -> tuple[EncryptionKey, ...]:
+    """Read the key-encryption keys: the newest first, then those that it replaces.
 
     Raises:
-        EncryptionKeyMissing: if it is absent or not base64.
+        EncryptionKeyMissing: if one is absent or misshapen.
+    """
+    return tuple(
+        load_encryption_key(each)
+        for each in (folder.kek.parent, *folder.list_older(ENCRYPTION_FOLDER))
+    )
+
+
+def load_encryption_key(folder: Path) -> EncryptionKey:
+    """Read one key-encryption key from its mounted Secret.
+
+    Raises:
+        EncryptionKeyMissing: if it is absent, not base64, or its generation is no number.
     """
     try:
-        key_id = read_secret(folder.kek_id)
-        return EncryptionKey(key_id, base64.b64decode(read_secret(folder.kek), validate=True))
+        key_id = read_secret(folder / "keyId")
+        key = base64.b64decode(read_secret(folder / "kek"), validate=True)
+        return EncryptionKey(key_id, key, _read_generation(folder))
     except KeyMissing as error:
         raise EncryptionKeyMissing(error.message) from None
     except (ValueError, binascii.Error):
         raise EncryptionKeyMissing(
-            f"{folder.kek} is not base64. Mount the Secret that the operator generated."
+            f"{folder} holds no key in base64. Mount the Secret that the operator generated."
         ) from None
+
+
+def _read_generation(folder: Path) -> int:
+    """Read the generation of a key; Secrets of the first operators do not say it."""
+    path = folder / GENERATION_FILE
+    return int(read_secret(path)) if path.exists() else FIRST_GENERATION
 
 
 def read_secret(path: Path) -> str:

@@ -23,8 +23,14 @@ from steward_runtime.limits.rate import Rate
 from steward_runtime.memory.scope import ScopeCache
 from steward_runtime.memory.store import MemorySettings, MemoryStore
 from steward_runtime.retention.assembly import PurgeParts, build_purge, resolve_places
+from steward_runtime.retention.opening import (
+    OpenedKeys,
+    build_rewrapping,
+    gather_key_changes,
+    open_keyed_database,
+    open_keys,
+)
 from steward_runtime.retention.service import PurgeService
-from steward_runtime.retention.signing import SigningKey, read_signing_key
 from steward_runtime.server.admin import AdminEndpoints
 from steward_runtime.server.administration import ErasureOrder, Status, StatusFacts
 from steward_runtime.server.admission import Admission, RateLimiter
@@ -86,9 +92,13 @@ class Documents:
 
     blueprint: Blueprint
     bindings: Bindings
-    keyring: Keyring
-    signing_key: SigningKey
+    keys: OpenedKeys
     trust: Watched[Trust]
+
+    @property
+    def keyring(self) -> Keyring:
+        """Data keys and pseudonyms."""
+        return self.keys.keyring
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,32 +130,20 @@ def build_foundation(settings: ServeSettings) -> Foundation:
     folder = settings.config
     blueprint = config.load_blueprint(folder.blueprint)
     bindings = config.load_bindings(folder.bindings, is_local=settings.is_local)
-    encryption = config.load_encryption_key(folder)
+    keys = open_keys(folder, clock)
     config.read_secret(folder.api_key)
-    keyring = Keyring(encryption.key, encryption.key_id, clock)
-    signing_key = read_signing_key(folder.signing_key.parent)
     trust = Watched(folder.trust, config.load_trust, clock.monotonic_seconds)
     metrics = Metrics()
     metrics.record_blueprint(blueprint.assistant, blueprint.digest)
     tracer = _build_tracer(settings, ids, blueprint.assistant)
     lock = acquire_folder_lock(settings.data)
     try:
-        database = _open_database(settings.data, keyring)
+        database = open_keyed_database(settings.data, keys, trust.current(), clock)
     except BaseException:
         lock.release()
         raise
-    documents = Documents(blueprint, bindings, keyring, signing_key, trust)
+    documents = Documents(blueprint, bindings, keys, trust)
     return Foundation(documents, clock, ids, metrics, tracer, database, lock)
-
-
-def _open_database(folder: Path, keyring: Keyring) -> Database:
-    database = Database(folder)
-    try:
-        database.read_now(keyring.check_kek)
-    except BaseException:
-        database.close()
-        raise
-    return database
 
 
 class Runtime:
@@ -191,6 +189,9 @@ class Runtime:
             clock=foundation.clock,
             ids=foundation.ids,
             observer=TaskObserver(foundation.metrics),
+        )
+        self._rewrapping = build_rewrapping(
+            foundation.database, foundation.documents.keys, foundation.clock
         )
         self._purges = self._build_purges()
         self._servers = Servers(self._build_listenings())
@@ -260,7 +261,7 @@ class Runtime:
         parts = PurgeParts(
             database=foundation.database,
             keyring=documents.keyring,
-            signing_key=documents.signing_key,
+            signing_key=documents.keys.signing_key,
             blueprint=documents.blueprint,
             trust=documents.trust.current,
             places=resolve_places(self._settings.data, is_local=self._settings.is_local),
@@ -268,11 +269,11 @@ class Runtime:
             ids=foundation.ids,
             on_memory_erased=self._scopes.clear,
         )
-        return PurgeService(*build_purge(parts))
+        return PurgeService(*build_purge(parts), self._rewrapping)
 
     def _build_admin_app(self) -> Door:
         foundation, documents = self._foundation, self._foundation.documents
-        clock, signing_key = foundation.clock, documents.signing_key
+        clock, signing_key = foundation.clock, documents.keys.signing_key
         facts = StatusFacts(
             version=find_version(),
             assistant=documents.blueprint.assistant,
@@ -281,6 +282,8 @@ class Runtime:
             key_id=signing_key.key_id,
             started_at=render_time(clock.now_ms()),
             count_running=lambda: self._driver.running,
+            find_key_generation=self._find_key_generation,
+            key_changes=gather_key_changes(foundation.database),
         )
         purge_token = Watched(
             self._settings.config.purge_token, _gather_purge_token, clock.monotonic_seconds
@@ -339,6 +342,10 @@ class Runtime:
             request_bytes=limits.request_bytes,
             queue_seconds=limits.turn_deadline_seconds,
         )
+
+    def _find_key_generation(self) -> int | None:
+        is_settled = self._rewrapping.is_settled
+        return self._foundation.documents.keys.generation if is_settled else None
 
     def _find_denial(self) -> Denial | None:
         return self._trust.current().denial

@@ -63,7 +63,7 @@ def test_refuses_what_the_rule_refuses(admin: KubeClient, namespace: str, case: 
     assert [message for message in offline if message.startswith(case.message)]
 
 
-@pytest.mark.parametrize("field", ["apiKeyGeneration"])
+@pytest.mark.parametrize("field", ["apiKeyGeneration", "encryptionKeyGeneration"])
 def test_a_generation_of_keys_never_falls(admin: KubeClient, namespace: str, field: str) -> None:
     """The same and a higher one are taken, a lower one is refused with words."""
     kind = f"{API_VERSION}/Assistant"

@@ -43,8 +43,8 @@ def test_reads_what_the_operator_wrote(files: ConfigFiles) -> None:
     blueprint = build_blueprint(build_model("http://models.example/v1"))
     assert load_blueprint(folder.blueprint).digest == blueprint.digest
     assert load_trust(folder.trust).uid
-    assert load_encryption_key(folder).key_id == "kek-1"
-    assert len(load_encryption_key(folder).key) == 32
+    assert load_encryption_key(folder.kek.parent).key_id == "kek-1"
+    assert len(load_encryption_key(folder.kek.parent).key) == 32
 
 
 def _change(files: ConfigFiles, change: Callable[[dict[str, object]], object]) -> Path:
@@ -133,12 +133,12 @@ def test_refuses_an_encryption_key_that_cannot_be_used(
     """No data key could be opened, so nothing is served; the key is not shown."""
     files.write(f"keys/encryption/{name}", content)
     with pytest.raises(EncryptionKeyMissing):
-        load_encryption_key(_folder(files))
+        load_encryption_key(_folder(files).kek.parent)
 
 
 def test_shows_no_key_in_its_own_text(files: ConfigFiles) -> None:
     """A key that ends up in a message shows its name alone."""
-    assert repr(load_encryption_key(_folder(files))) == "EncryptionKey('kek-1')"
+    assert repr(load_encryption_key(_folder(files).kek.parent)) == "EncryptionKey('kek-1')"
 
 
 def test_lists_older_generations_of_a_key_the_newest_first(tmp_path: Path) -> None:

@@ -84,6 +84,7 @@ class Keys(SchemaNode):
 
     RULES: ClassVar[tuple[Rule, ...]] = (
         never_falls("apiKeyGeneration", "a key that was replaced does not come back"),
+        never_falls("encryptionKeyGeneration", "a key that was replaced does not come back"),
     )
 
     api_key_generation: Annotated[int, Field(ge=1, le=1_000_000)] = 1
@@ -92,6 +93,10 @@ class Keys(SchemaNode):
     """
     api_key_overlap_seconds: Annotated[int, Field(ge=0, le=2_592_000)] = 3_600
     """Seconds that a replaced API key goes on working, so that clients can change over."""
+    encryption_key_generation: Annotated[int, Field(ge=1, le=1_000_000)] = 1
+    """Generation of the key-encryption key, and of the signing key beside it. A higher one replaces
+    both: every data key is wrapped anew, then the older Secrets go. The Pod restarts twice.
+    """
 
 
 class Limits(SchemaNode):
@@ -261,6 +266,8 @@ class AssistantStatus(Status):
     """Digest of the Blueprint that was last accepted."""
     prompt_digest: Sha256Digest | None = None
     """Digest of the Prompt revision inside that Blueprint."""
+    runtime_key: Annotated[str, StringConstraints(max_length=64)] | None = None
+    """Public key that signs receipts (Ed25519, raw, base64), pinned at first sight."""
 
 
 class Assistant(Kind):

@@ -131,7 +131,7 @@ class KeyWriter:
 
 def build_secret(planned: GeneratedSecret, assistant: str, anchor_uid: str) -> Manifest:
     """Build the whole Secret, with fresh material, owned by its anchor."""
-    material = build_material(planned.role)
+    material = build_material(planned.role, planned.anchor.generation)
     if tuple(material) != planned.keys:
         raise ValueError(f"the plan and the material of {planned.role} name different keys")
     owner = {

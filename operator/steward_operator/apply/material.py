@@ -7,7 +7,7 @@ import secrets
 from collections.abc import Callable
 from typing import Final
 
-from steward_operator.names import SecretRole
+from steward_operator.names import FIRST_GENERATION, GENERATION_KEY, SecretRole, secret_keys
 
 API_KEY_PREFIX: Final = "sk-steward-"
 TOKEN_BYTES: Final = 32
@@ -21,9 +21,12 @@ PKCS8_ED25519: Final = bytes.fromhex("302e020100300506032b657004220420")
 PEM_LABEL: Final = "PRIVATE KEY"
 
 
-def build_material(role: SecretRole) -> dict[str, bytes]:
+def build_material(role: SecretRole, generation: int = FIRST_GENERATION) -> dict[str, bytes]:
     """Return fresh contents for each file of a Secret of `role`."""
-    return _BUILDERS[role]()
+    material = _BUILDERS[role]()
+    if GENERATION_KEY in secret_keys(role, generation):
+        material[GENERATION_KEY] = str(generation).encode()
+    return material
 
 
 def encode_data(material: dict[str, bytes]) -> dict[str, str]:

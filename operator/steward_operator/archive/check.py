@@ -9,8 +9,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from steward_api.receipt import Envelope, ReceiptPredicate
-from steward_api.verification import SignatureCheck, parse_envelope, verify_receipt
+from steward_api.receipt import Envelope, ReceiptPredicate, key_id_of
+from steward_api.verification import (
+    SignatureCheck,
+    parse_envelope,
+    parse_statement,
+    verify_receipt,
+)
 from steward_operator.archive.errors import ChainBroken, ReceiptForeign
 
 
@@ -23,12 +28,14 @@ class Issuer:
         assistant: its name.
         uid: its uid.
         public_key: raw public key that the runtime signs with, as pinned.
+        older_keys: raw public keys that it signed with before.
     """
 
     namespace: str
     assistant: str
     uid: str
     public_key: bytes
+    older_keys: tuple[bytes, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,13 +69,26 @@ def check_receipt(
         ReceiptForeign: if it is about another assistant.
         ChainBroken: if a receipt is missing before it.
     """
-    verification = verify_receipt(raw, (issuer.public_key, operator_key), check_signature)
+    verification = verify_receipt(raw, select_keys(raw, issuer, (operator_key,)), check_signature)
     predicate = verification.statement.predicate
     _check_issuer(predicate, issuer, head)
     _check_order(predicate, verification.digest, head)
     envelope = parse_envelope(raw)
     ours = tuple(s for s in envelope.signatures if s.keyid == predicate.runtime_key_id)
     return envelope.model_copy(update={"signatures": ours[:1]})
+
+
+def select_keys(raw: bytes, issuer: Issuer, operator_keys: tuple[bytes, ...]) -> tuple[bytes, ...]:
+    """Return the keys that count for a receipt: the one runtime key that it names, and ours.
+
+    Two keys of one runtime must never count as two signers.
+
+    Raises:
+        ReceiptRefused: if the file is no receipt.
+    """
+    named = parse_statement(parse_envelope(raw)).predicate.runtime_key_id
+    known = {key_id_of(key): key for key in (issuer.public_key, *issuer.older_keys)}
+    return (known.get(named, issuer.public_key), *operator_keys)
 
 
 def _check_issuer(predicate: ReceiptPredicate, issuer: Issuer, head: Head | None) -> None:

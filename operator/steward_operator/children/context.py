@@ -72,6 +72,8 @@ class ChildContext:
     """Sets of zones of which each must hold for a Pod; empty where any zone will do."""
     is_purging_held: bool = False
     """True while a window in force is shorter than a policy asks for."""
+    keys_anchor_in_use: str | None = None
+    """Anchor of the keys that the data is still encrypted by; None where that is the newest."""
     older_secrets: tuple[OlderSecret, ...] = ()
     """Secrets of older generations, to be mounted beside the newest."""
     guard: Guard | None = None

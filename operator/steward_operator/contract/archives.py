@@ -1,23 +1,19 @@
-"""Receipts of every Assistant, pulled, co-signed and put on one shelf; and what they prove.
-
-The first key that a runtime shows is pinned beside the shelf. A runtime that shows another one is
-not trusted any more: its receipts stay where they are until somebody has looked.
-"""
+"""Receipts of every Assistant, pulled, co-signed and put on one shelf; and what they prove."""
 
 from __future__ import annotations
 
 import asyncio
-import os
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Final
 
 from steward_api.receipt import Trigger
 from steward_api.verification import ReceiptRefused, Verdict, verify_receipt
-from steward_operator.archive.check import Issuer
-from steward_operator.archive.errors import ArchiveError, ReceiptForeign, ShelfBroken
+from steward_operator.archive.check import Issuer, select_keys
+from steward_operator.archive.errors import ArchiveError
 from steward_operator.archive.http_source import HttpSource
-from steward_operator.archive.keys import PUBLIC_KEY_BYTES, check_ed25519
+from steward_operator.archive.keys import check_ed25519
+from steward_operator.archive.pins import Pins
 from steward_operator.archive.puller import Puller
 from steward_operator.archive.shelf import Shelf
 from steward_operator.contract.errors import RuntimeFault
@@ -28,7 +24,6 @@ from steward_operator.telemetry import log
 ROUND_SECONDS: Final = 30.0
 """Pause between two rounds over all runtimes: a receipt is archived within a minute."""
 PULLS_AT_ONCE: Final = 4
-PINS_FOLDER: Final = "pinned"
 
 
 class Archives:
@@ -40,7 +35,7 @@ class Archives:
     """
 
     def __init__(self, root: Path, runtimes: Runtimes) -> None:
-        self._root = root
+        self._pins = Pins(root)
         self._shelf = Shelf(root)
         self._runtimes = runtimes
         self._slots = asyncio.Semaphore(PULLS_AT_ONCE)
@@ -57,8 +52,10 @@ class Archives:
         async with self._slots:
             try:
                 await self._pull(subject, uid)
-            except (RuntimeFault, ArchiveError):
+            except (RuntimeFault, ArchiveError, ReceiptRefused):
+                # Perhaps another Pod has its address, or it signs by its next key by now.
                 self._runtimes.addresses.forget(subject)
+                self._forget(uid)
                 raise
 
     async def _pull(self, subject: Subject, uid: str) -> None:
@@ -66,25 +63,34 @@ class Archives:
         puller = self._pullers.get((uid, target.base_url))
         if puller is None:
             status = await self._runtimes.client.read_status(target)
-            key = await asyncio.to_thread(self._pin, subject, uid, status.public_key)
-            issuer = Issuer(subject.namespace, subject.name, uid, key)
+            key, *older = await asyncio.to_thread(
+                self._pins.take,
+                (subject.namespace, subject.name),
+                uid,
+                status.public_key,
+                status.key_changes,
+            )
+            issuer = Issuer(subject.namespace, subject.name, uid, key, tuple(older))
             source = HttpSource(self._runtimes.session, target.base_url, uid, self._runtimes.key)
             puller = Puller(source, self._shelf, issuer, self._runtimes.key)
             self._forget(uid)
             self._pullers[uid, target.base_url] = puller
         await puller.pull()
 
-    def find_erasure_verdict(self, uid: str) -> Verdict | None:
+    def find_erasure_verdict(self, subject: Subject, uid: str) -> Verdict | None:
         """Return what the newest receipt of an erasure proves; None where there is none.
 
         Raises:
             ReceiptRefused: if a file on the shelf is no receipt of this runtime any more.
         """
-        keys = (self._read_pin(uid), self._runtimes.key.public_key().public_bytes_raw())
+        key, *older = self._pins.list_keys((subject.namespace, subject.name), uid)
+        issuer = Issuer(subject.namespace, subject.name, uid, key, tuple(older))
+        own = self._runtimes.key.public_key().public_bytes_raw()
         for digest in reversed(self._shelf.list_digests(uid)):
             raw = self._shelf.read(uid, digest)
             if raw is None:
                 continue
+            keys = select_keys(raw, issuer, (own,))
             verification = verify_receipt(raw, keys, check_ed25519)
             claim = verification.statement.predicate
             # A predecessor's erasure, on a volume that was restored, says nothing about this one.
@@ -113,35 +119,6 @@ class Archives:
                 namespace=subject.namespace,
                 name=subject.name,
             )
-
-    def _pin(self, subject: Subject, uid: str, public_key: bytes) -> bytes:
-        path = self._root / PINS_FOLDER / uid
-        path.parent.mkdir(parents=True, exist_ok=True)
-        try:
-            descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o440)
-        except FileExistsError:
-            pinned = self._read_pin(uid)
-            if pinned != public_key:
-                raise ReceiptForeign(
-                    f"the runtime of {subject.namespace}/{subject.name} shows another signing key "
-                    f"than the one pinned in {path}: find out why before you remove that file"
-                ) from None
-            return pinned
-        with os.fdopen(descriptor, "wb") as stream:
-            stream.write(public_key)
-            stream.flush()
-            os.fsync(stream.fileno())
-        return public_key
-
-    def _read_pin(self, uid: str) -> bytes:
-        path = self._root / PINS_FOLDER / uid
-        try:
-            pinned = path.read_bytes()
-        except OSError as fault:
-            raise ShelfBroken(f"{path} cannot be read ({type(fault).__name__})") from fault
-        if len(pinned) != PUBLIC_KEY_BYTES:
-            raise ShelfBroken(f"{path} holds no key: restore it from a copy")
-        return pinned
 
     def _forget(self, uid: str) -> None:
         for place in [place for place in self._pullers if place[0] == uid]:

@@ -19,6 +19,7 @@ from steward_operator.contract.errors import (
     RuntimeRefused,
     RuntimeUnreachable,
 )
+from steward_operator.names import FIRST_GENERATION
 
 TIMEOUT_SECONDS: Final = 2.0
 """A runtime answers from memory; a slower one counts as unreachable and is asked later."""
@@ -58,6 +59,10 @@ class RuntimeStatus:
     blueprint_digest: str
     public_key: bytes
     """Raw Ed25519 key (32 bytes) that its receipts are signed with."""
+    key_generation: int | None = FIRST_GENERATION
+    """Generation of the key-encryption key that wraps every data key; None while it changes."""
+    key_changes: tuple[bytes, ...] = ()
+    """Files of the statements by which its signing keys followed one another."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,13 +105,9 @@ class RuntimeClient:
         """
         document = await self._call("GET", target, "/status", Scope.STATUS)
         try:
-            digest, key = str(document["blueprintDigest"]), str(document["publicKey"])
-            public_key = base64.b64decode(key, validate=True)
-        except (KeyError, binascii.Error, ValueError):
+            return _parse_status(document)
+        except (KeyError, TypeError, binascii.Error, ValueError):
             raise _broken(target) from None
-        if len(public_key) != PUBLIC_KEY_BYTES:
-            raise _broken(target)
-        return RuntimeStatus(digest, public_key)
 
     async def start_erasure(self, target: Target) -> Erasure:
         """Order the erasure of everything; the same again changes nothing and tells how far it is.
@@ -141,6 +142,23 @@ class RuntimeClient:
                 "look at its Pod; it is asked again later"
             ) from fault
         return _parse(target, raw)
+
+
+def _parse_status(document: dict[str, Any]) -> RuntimeStatus:
+    """Parse what a runtime says; one of the version before knows one generation of keys.
+
+    Raises:
+        KeyError: if a member is missing.
+        ValueError: if one is misshapen.
+    """
+    public_key = base64.b64decode(str(document["publicKey"]), validate=True)
+    generation = document.get("encryptionKeyGeneration", FIRST_GENERATION)
+    changes = document.get("keyChanges", [])
+    is_shaped = isinstance(changes, list) and isinstance(generation, int | None)
+    if len(public_key) != PUBLIC_KEY_BYTES or not is_shaped:
+        raise ValueError("a member of the status is misshapen")
+    texts = tuple(str(change).encode() for change in changes)
+    return RuntimeStatus(str(document["blueprintDigest"]), public_key, generation, texts)
 
 
 async def _read(target: Target, response: aiohttp.ClientResponse) -> bytes:

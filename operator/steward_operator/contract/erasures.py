@@ -57,7 +57,7 @@ class ErasureSteps:
             if self.archives is None:
                 return await self._check_elsewhere(subject, uid, erasure)
             await self.archives.pull(subject, uid)
-            verdict = await asyncio.to_thread(self.archives.find_erasure_verdict, uid)
+            verdict = await asyncio.to_thread(self.archives.find_erasure_verdict, subject, uid)
         except (RuntimeFault, ArchiveError, ReceiptRefused, OSError) as fault:
             reason = str(getattr(fault, "reason", type(fault).__name__))
             return ErasureReport(is_proven=False, reason=reason)

@@ -7,11 +7,14 @@ its own, so that runtimes that hang hold up nothing but each other.
 from __future__ import annotations
 
 import asyncio
+import base64
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Final
 
+from steward_api.key_change import find_predecessors
 from steward_api.reasons import Reason
+from steward_operator.archive.keys import check_ed25519
 from steward_operator.contract.client import RuntimeStatus
 from steward_operator.contract.errors import RuntimeFault
 from steward_operator.objects import Subject
@@ -26,6 +29,8 @@ that one write tells of both."""
 REPEAT_SECONDS: Final = 600.0
 RETRY_SECONDS: Final = 60.0
 """After a fault; twice as long after each further one, up to `REPEAT_SECONDS`."""
+SETTLING_SECONDS: Final = 5.0
+"""While data keys are being wrapped anew, so that the older key goes soon after."""
 JITTER: Final = 0.2
 
 Ask = Callable[[Subject, str], Awaitable[RuntimeStatus]]
@@ -126,13 +131,15 @@ class Reports:
             log().error("question_crashed", error=type(error).__name__, **_explain(subject))
             report = RuntimeReport(question.blueprint_digest, fault=Reason.RUNTIME_ANSWER_BROKEN)
         else:
-            report = RuntimeReport(question.blueprint_digest, status.blueprint_digest)
+            report = build_report(subject, question, status)
         if self._records.get(subject) is not record:
             return  # asked for another Blueprint meanwhile
         is_news = report != record.report
         record.report = report
         record.failures = record.failures + 1 if report.fault else 0
-        record.due_at = self._clock() + self._pause_seconds(record.failures)
+        is_settling = not report.fault and report.key_generation != question.key_generation
+        pause = SETTLING_SECONDS if is_settling else self._pause_seconds(record.failures)
+        record.due_at = self._clock() + pause
         if is_news:
             self._wake(subject)
 
@@ -141,6 +148,21 @@ class Reports:
         if failures:
             pause = min(REPEAT_SECONDS, RETRY_SECONDS * 2.0 ** min(failures - 1, 8))
         return pause * (1.0 + JITTER * self._draw())
+
+
+def build_report(
+    subject: Subject, question: RuntimeQuestion, status: RuntimeStatus
+) -> RuntimeReport:
+    """Say what a status means for the plan: its key, and which keys that were pinned lead to it."""
+    of = (subject.namespace, subject.name)
+    earlier = find_predecessors(status.public_key, status.key_changes, of, check_ed25519)
+    return RuntimeReport(
+        question.blueprint_digest,
+        status.blueprint_digest,
+        key_generation=status.key_generation,
+        public_key=base64.b64encode(status.public_key).decode(),
+        predecessors=frozenset(base64.b64encode(key).decode() for key in earlier),
+    )
 
 
 def _explain(subject: Subject) -> dict[str, str]:

@@ -15,6 +15,7 @@ from steward_api.conditions import Problem
 from steward_api.meta import OBJECT_NAME_LENGTH_MAX
 from steward_api.reasons import Reason
 from steward_api.v1alpha1 import Assistant
+from steward_operator.names import FIRST_GENERATION, AnchorRole
 from steward_operator.plan.blueprint import check_size, compile_blueprint
 from steward_operator.plan.bounds import check_bounds
 from steward_operator.plan.children import plan_children
@@ -87,7 +88,10 @@ def _plan_question(world: World, findings: Findings) -> RuntimeQuestion | None:
     served = findings.serving
     if served is None or not findings.rollout.is_available or not world.operator_keys:
         return None
-    return RuntimeQuestion(world.assistant.metadata.uid, served.digest)
+    wanted = FIRST_GENERATION
+    if findings.secrets is not None:
+        wanted = findings.secrets.rotations[AnchorRole.KEYS].newest.generation
+    return RuntimeQuestion(world.assistant.metadata.uid, served.digest, wanted)
 
 
 def check_assistant(assistant: Assistant) -> tuple[Problem, ...]:

@@ -107,6 +107,7 @@ def _build_context(
         guests=resolve_guests(assistant, world.bounds),
         zones=resolve_zones(assistant, world.bounds),
         is_purging_held=is_purging_held(serving, world.bounds),
+        keys_anchor_in_use=_name_anchor_in_use(world, secrets),
         older_secrets=secrets.older,
         guard=_resolve_guard(world, secrets),
         upgraded_from=resolve_origin(world),
@@ -114,12 +115,21 @@ def _build_context(
 
 
 def _resolve_guard(world: World, secrets: SecretPlan) -> Guard | None:
-    """Return the newest anchor of the keys, once it exists, where an erasure will be needed."""
-    assistant, anchor = world.assistant, secrets.rotations[AnchorRole.KEYS].newest
-    if assistant.spec.deletion_policy is not DeletionPolicy.ERASE or not anchor.uid:
+    """Return the newest anchor of the keys that exists, where an erasure will be needed."""
+    assistant, rotation = world.assistant, secrets.rotations[AnchorRole.KEYS]
+    standing = [each for each in (*rotation.older, rotation.newest) if each.uid]
+    if assistant.spec.deletion_policy is not DeletionPolicy.ERASE or not standing:
         return None
+    anchor = standing[-1]
     name = names.anchor_name(assistant.metadata.name, AnchorRole.KEYS, anchor.generation)
     return Guard(name, anchor.uid)
+
+
+def _name_anchor_in_use(world: World, secrets: SecretPlan) -> str | None:
+    used = secrets.rotations[AnchorRole.KEYS].in_use
+    if used is None:
+        return None
+    return names.anchor_name(world.assistant.metadata.name, AnchorRole.KEYS, used.generation)
 
 
 def _resolve_interval(world: World, resolved: Resolved) -> int:

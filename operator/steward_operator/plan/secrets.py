@@ -15,7 +15,7 @@ from steward_operator import labels, names
 from steward_operator.children.anchor import build_anchor, build_generated_secret
 from steward_operator.children.context import OlderSecret
 from steward_operator.names import AnchorRole, SecretRole
-from steward_operator.plan.rotation import Rotation, plan_rotation
+from steward_operator.plan.rotation import Rotation, find_claim_annotation, plan_rotation
 from steward_operator.plan.world import Anchor, GeneratedSecret, PlannedAnchor, World
 
 
@@ -53,7 +53,7 @@ def plan_secrets(world: World) -> SecretPlan:
     newest = {role: rotations[names.ANCHOR_OF_SECRET[role]].newest for role in SecretRole}
     secret_names = {role: _name(world, role, anchor) for role, anchor in newest.items()}
     older = tuple(_list_older(world, rotations))
-    lost = _find_lost_key(world, rotations[AnchorRole.KEYS].newest, secret_names)
+    lost = _find_lost_key(world)
     missing = [
         role
         for role in SecretRole
@@ -89,29 +89,25 @@ def _list_older(world: World, rotations: Mapping[AnchorRole, Rotation]) -> Itera
                 yield OlderSecret(role, anchor.generation, name)
 
 
-def _find_lost_key(
-    world: World, anchor: Anchor, secret_names: Mapping[SecretRole, str]
-) -> State | None:
+def _find_lost_key(world: World) -> State | None:
+    """Look for the keys that the volume claim proves to have been made."""
     assistant = world.assistant.metadata.name
     claim = names.data_claim_name(assistant)
-    used = _keys_anchor_in_use(world, claim)
-    if used is None:
-        return None
-    current = names.anchor_name(assistant, AnchorRole.KEYS, anchor.generation)
-    if AnchorRole.KEYS not in world.anchors or used != current:
-        return key_missing(f"ConfigMap {used}", claim)
-    for role in SecretRole:
-        is_key = names.ANCHOR_OF_SECRET[role] is AnchorRole.KEYS
-        if is_key and world.secrets_present.get(secret_names[role]) is False:
-            return key_missing(f"Secret {secret_names[role]}", claim)
-    return None
-
-
-def _keys_anchor_in_use(world: World, claim: str) -> str | None:
-    for child in world.children:
-        metadata = child.get("metadata") or {}
-        if child.get("kind") == "PersistentVolumeClaim" and metadata.get("name") == claim:
-            return (metadata.get("annotations") or {}).get(labels.KEYS_ANCHOR)
+    standing = {
+        names.anchor_name(assistant, anchor.role, anchor.generation): anchor
+        for anchor in (*world.older_anchors, *world.anchors.values())
+    }
+    for annotation in (labels.KEYS_ANCHOR, labels.NEXT_KEYS_ANCHOR):
+        used = find_claim_annotation(world, annotation)
+        if used is None:
+            continue
+        if used not in standing:
+            return key_missing(f"ConfigMap {used}", claim)
+        for role in SecretRole:
+            name = _name(world, role, standing[used])
+            is_key = names.ANCHOR_OF_SECRET[role] is AnchorRole.KEYS
+            if is_key and world.secrets_present.get(name) is False:
+                return key_missing(f"Secret {name}", claim)
     return None
 
 
@@ -127,5 +123,5 @@ def _plan_secret(world: World, role: SecretRole, anchor: Anchor) -> GeneratedSec
         name=manifest["metadata"]["name"],
         anchor=anchor,
         manifest=manifest,
-        keys=names.SECRET_KEYS[role],
+        keys=names.secret_keys(role, anchor.generation),
     )

@@ -13,7 +13,7 @@ from steward_api.reasons import Reason
 from steward_api.v1alpha1.assistant import AssistantStatus
 from steward_operator import names
 from steward_operator.children.destinations import Reach
-from steward_operator.names import SecretRole
+from steward_operator.names import FIRST_GENERATION, SecretRole
 from steward_operator.objects import Manifest
 from steward_operator.plan.deployment_status import Rollout
 from steward_operator.plan.narrowing import (
@@ -22,6 +22,7 @@ from steward_operator.plan.narrowing import (
     resolve_zones,
 )
 from steward_operator.plan.own_status import render_status, settle
+from steward_operator.plan.rotation import is_key_proven
 from steward_operator.plan.secrets import SecretPlan
 from steward_operator.plan.upgrade import has_failed_roll
 from steward_operator.plan.world import World, WriteFault
@@ -61,6 +62,7 @@ def plan_status(world: World, findings: Findings) -> AssistantStatus:
         api_key_secret_name=secrets.names[SecretRole.API] if secrets else None,
         blueprint_digest=_pick(kept, "blueprint_digest", served.digest if served else None),
         prompt_digest=_pick(kept, "prompt_digest", served.prompt.digest if served else None),
+        runtime_key=resolve_runtime_key(world),
     )
 
 
@@ -68,6 +70,13 @@ def _pick(kept: AssistantStatus | None, field: str, planned: str | None) -> str 
     """Return what the status says already where the Pod stays as it is, else what is planned."""
     said = None if kept is None else getattr(kept, field)
     return said or planned
+
+
+def resolve_runtime_key(world: World) -> str | None:
+    """Return the key that is pinned: the first that was seen, or one that follows from it."""
+    if world.runtime is not None and is_key_proven(world):
+        return world.runtime.public_key
+    return world.assistant.status.runtime_key
 
 
 def render_changed_status(world: World, status: AssistantStatus) -> Manifest | None:
@@ -90,6 +99,7 @@ def plan_states(world: World, findings: Findings) -> tuple[State, ...]:
         _plan_runtime(world, findings),
         _plan_egress(world, findings),
         *_plan_residency(world),
+        *_plan_keys(findings),
         state.transport_plain(),
         *_plan_progress(world, findings, ready),
     )
@@ -148,9 +158,25 @@ def _plan_runtime(world: World, findings: Findings) -> State:
         return state.runtime_not_asked()
     if report.fault is not None:
         return state.runtime_fault(report.fault)
-    if report.blueprint_digest == served.digest:
-        return state.runtime_verified()
-    return state.runtime_differs()
+    if report.blueprint_digest != served.digest:
+        return state.runtime_differs()
+    if report.public_key is not None and not is_key_proven(world):
+        return state.signing_key_unproven()
+    return state.runtime_verified()
+
+
+def _plan_keys(findings: Findings) -> Iterator[State]:
+    """Yield what can be said about a rotation, once there was one."""
+    if findings.secrets is None:
+        return
+    rotations = findings.secrets.rotations.values()
+    waiting = [each for each in rotations if each.older]
+    if waiting:
+        yield state.keys_rotating(
+            (each.newest.role.value, each.newest.generation) for each in waiting
+        )
+    elif any(each.newest.generation > FIRST_GENERATION for each in rotations):
+        yield state.keys_current()
 
 
 def _plan_egress(world: World, findings: Findings) -> State:

@@ -24,7 +24,7 @@ from steward_api.v1alpha1 import (
     RetentionPolicy,
     Tool,
 )
-from steward_operator.names import AnchorRole, SecretRole
+from steward_operator.names import FIRST_GENERATION, AnchorRole, SecretRole
 from steward_operator.objects import Manifest, ObjectKey, Subject
 from steward_operator.plan.bounds import UNBOUNDED, Bounds
 from steward_operator.settings import OperatorSettings
@@ -144,6 +144,8 @@ class RuntimeQuestion:
     """Uid of the Assistant."""
     blueprint_digest: str
     """The Blueprint whose Pod is available."""
+    key_generation: int = FIRST_GENERATION
+    """Generation of the key-encryption key that shall wrap every data key."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,6 +157,13 @@ class RuntimeReport:
     blueprint_digest: str | None = None
     """What it serves; None where it did not say."""
     fault: Reason | None = None
+    key_generation: int | None = None
+    """Generation of the key-encryption key that wraps every data key; None while some are under an
+    older one."""
+    public_key: str | None = None
+    """Key that signs its receipts, raw in base64."""
+    predecessors: frozenset[str] = frozenset()
+    """Keys that lead to it by statements which they signed themselves."""
 
 
 @dataclass(frozen=True, slots=True)

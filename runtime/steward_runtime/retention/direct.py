@@ -9,12 +9,10 @@ from steward_api.receipt import Trigger
 from steward_runtime import config
 from steward_runtime.clock import Clock, RandomIds, SystemClock
 from steward_runtime.config import ConfigFolder
-from steward_runtime.crypto.keyring import Keyring
 from steward_runtime.retention.assembly import PurgeParts, build_purge, resolve_places
 from steward_runtime.retention.client import PurgeExit
+from steward_runtime.retention.opening import open_keyed_database, open_keys
 from steward_runtime.retention.runs import Run, RunOutcome
-from steward_runtime.retention.signing import read_signing_key
-from steward_runtime.storage.database import Database
 from steward_runtime.storage.folder_lock import WAIT_SECONDS, acquire_folder_lock
 
 
@@ -46,18 +44,15 @@ def run_purge_direct(
     clock = clock or SystemClock()
     blueprint = config.load_blueprint(folder.blueprint)
     trust = config.load_trust(folder.trust)
-    signing_key = read_signing_key(folder.signing_key.parent)
-    encryption = config.load_encryption_key(folder)
-    keyring = Keyring(encryption.key, encryption.key_id, clock)
+    keys = open_keys(folder, clock)
     lock = acquire_folder_lock(data, wait_seconds=wait_seconds)
     try:
-        database = Database(data)
+        database = open_keyed_database(data, keys, trust, clock)
         try:
-            database.read_now(keyring.check_kek)
             parts = PurgeParts(
                 database=database,
-                keyring=keyring,
-                signing_key=signing_key,
+                keyring=keys.keyring,
+                signing_key=keys.signing_key,
                 blueprint=blueprint,
                 trust=lambda: trust,
                 places=resolve_places(data, is_local=is_local),

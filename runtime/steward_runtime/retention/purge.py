@@ -165,6 +165,11 @@ class Purge:
         """Return a run as it stands."""
         return self._shop.database.read_now(lambda connection: runs.find_run(connection, run_id))
 
+    def is_searching(self) -> bool:
+        """Say whether an unfinished run holds needles of keys as they lie in the files now."""
+        run = self._shop.database.read_now(runs.find_unfinished)
+        return run is not None and run.step not in HARMLESS
+
     def find_next(self, run: Run) -> Run | None:
         """Return the run that took over from, or followed, another one."""
         return self._shop.database.read_now(lambda connection: runs.find_next(connection, run))

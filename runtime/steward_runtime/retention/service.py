@@ -17,6 +17,7 @@ from pydantic import ValidationError
 
 from steward_api.receipt import Signature, Trigger
 from steward_runtime.clock import render_time
+from steward_runtime.crypto.rewrapping import Rewrapping
 from steward_runtime.errors import NotFound, RequestRefused, StewardError
 from steward_runtime.retention.purge import Purge
 from steward_runtime.retention.receipts import ReceiptLog
@@ -34,21 +35,28 @@ class PurgeService:
     Args:
         purge: drives the runs.
         receipts: the log of receipts.
+        rewrapping: brings data keys under the newest key-encryption key, if that may be needed.
     """
 
-    def __init__(self, purge: Purge, receipts: ReceiptLog) -> None:
+    def __init__(
+        self, purge: Purge, receipts: ReceiptLog, rewrapping: Rewrapping | None = None
+    ) -> None:
         self._purge = purge
         self._receipts = receipts
+        self._rewrapping = rewrapping
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="steward-purge")
         self._jobs: dict[tuple[str, Trigger], Future[None]] = {}
 
     def resume(self) -> None:
-        """Go on with the run that a crash has left, in the background."""
+        """Go on with the run that a crash has left, in the background, then with its keys."""
         self._thread.submit(self._guard, self._purge.resume)
+        self._thread.submit(self._guard, self._rewrap)
 
     async def close(self) -> None:
         """Let the run that is under way stand still after its step, and wait until it does."""
         self._purge.stop()
+        if self._rewrapping is not None:
+            self._rewrapping.stop()
         await asyncio.to_thread(self._thread.shutdown, wait=True, cancel_futures=True)
 
     async def start_purge(self) -> Mapping[str, Any]:
@@ -103,9 +111,20 @@ class PurgeService:
         place = (run.run_id, trigger)
         if place not in self._jobs:
             job = self._thread.submit(self._guard, partial(self._purge.follow, run, trigger))
+            self._thread.submit(self._guard, self._rewrap)
             self._jobs[place] = job
             job.add_done_callback(lambda _: self._jobs.pop(place, None))
         return await asyncio.to_thread(self._describe, run)
+
+    def _rewrap(self) -> None:
+        """Go on with a change of the key-encryption key, unless a run searches for wrapped keys.
+
+        On the thread of runs, so that none begins meanwhile.
+        """
+        rewrapping = self._rewrapping
+        if rewrapping is None or rewrapping.is_settled or self._purge.is_searching():
+            return
+        rewrapping.run()
 
     def _guard(self, work: Callable[[], object]) -> None:
         """Run a job; what goes wrong is logged, and the run goes on with the next order."""

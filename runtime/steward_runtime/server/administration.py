@@ -31,6 +31,9 @@ class StatusFacts:
         key_id: its id.
         started_at: RFC 3339 time of the start.
         count_running: returns how many tasks run now.
+        find_key_generation: returns the generation of the key-encryption key that wraps every data
+            key, or None while some are wrapped by an older one.
+        key_changes: files of the statements by which signing keys followed one another.
     """
 
     version: str
@@ -40,6 +43,8 @@ class StatusFacts:
     key_id: str
     started_at: str
     count_running: Callable[[], int]
+    find_key_generation: Callable[[], int | None] = lambda: None
+    key_changes: tuple[bytes, ...] = ()
 
 
 class Status:
@@ -62,6 +67,8 @@ class Status:
             "isReady": self._readiness.reason is None,
             "reason": self._readiness.reason,
             "tasksRunning": facts.count_running(),
+            "encryptionKeyGeneration": facts.find_key_generation(),
+            "keyChanges": [each.decode() for each in facts.key_changes],
         }
 
 

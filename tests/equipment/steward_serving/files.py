@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
+import shutil
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -36,13 +37,24 @@ class ConfigFiles:
         self.write("keys/purge/token", PURGE_TOKEN.encode())
         self.write("keys/encryption/kek", base64.b64encode(KEK))
         self.write("keys/encryption/keyId", b"kek-1")
-        pem = Ed25519PrivateKey.from_private_bytes(b"\x02" * 32).private_bytes(
-            serialization.Encoding.PEM,
-            serialization.PrivateFormat.PKCS8,
-            serialization.NoEncryption(),
-        )
-        self.write("keys/signing/signingKey", pem)
+        self.write("keys/signing/signingKey", build_signing_pem(b"\x02" * 32))
         (self.root / "credentials").mkdir(parents=True, exist_ok=True)
+
+    def write_generation(self, generation: int, *, is_older_kept: bool = True) -> None:
+        """Rotate keys that encrypt and sign from the first generation, as the operator does."""
+        if is_older_kept:
+            self.write("keys/older/encryption/1/kek", base64.b64encode(KEK))
+            self.write("keys/older/encryption/1/keyId", b"kek-1")
+            self.write("keys/older/signing/1/signingKey", build_signing_pem(b"\x02" * 32))
+        seed = bytes([generation + 16]) * 32
+        self.write("keys/encryption/kek", base64.b64encode(seed))
+        self.write("keys/encryption/keyId", f"kek-{generation}".encode())
+        self.write("keys/encryption/generation", str(generation).encode())
+        self.write("keys/signing/signingKey", build_signing_pem(seed))
+
+    def drop_older(self) -> None:
+        """Take the older generations away."""
+        shutil.rmtree(self.root / "keys/older")
 
     def write_trust(self, *, has_operator: bool = True, denial: Denial | None = None) -> None:
         """Write the trust document, with the operator's test key or without."""
@@ -84,6 +96,15 @@ class ConfigFiles:
 
 def _render(document: Any) -> bytes:
     return render_canonical(document.model_dump(mode="json", by_alias=True, exclude_none=True))
+
+
+def build_signing_pem(seed: bytes) -> bytes:
+    """Return a signing key as the operator's Secret holds it."""
+    return Ed25519PrivateKey.from_private_bytes(seed).private_bytes(
+        serialization.Encoding.PEM,
+        serialization.PrivateFormat.PKCS8,
+        serialization.NoEncryption(),
+    )
 
 
 def build_operator_token(scope: str, now_seconds: int) -> str:

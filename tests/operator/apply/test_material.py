@@ -10,7 +10,13 @@ from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
 from steward_operator.apply.keys import build_secret
 from steward_operator.apply.material import build_material, encode_data
-from steward_operator.names import ANCHOR_OF_SECRET, SECRET_KEYS, AnchorRole, SecretRole
+from steward_operator.names import (
+    ANCHOR_OF_SECRET,
+    SECRET_KEYS,
+    AnchorRole,
+    SecretRole,
+    secret_keys,
+)
 from steward_operator.plan.world import Anchor, GeneratedSecret
 
 
@@ -35,15 +41,21 @@ def test_the_signing_key_is_an_ed25519_key_of_its_own_seed() -> None:
 @pytest.mark.parametrize("role", list(SecretRole))
 def test_a_secret_is_owned_by_its_anchor(role: SecretRole) -> None:
     """Deleting the anchor lets the garbage collector take its Secrets."""
-    anchor = Anchor(ANCHOR_OF_SECRET[role], 2, "e" * 32)
+    anchor, keys = Anchor(ANCHOR_OF_SECRET[role], 2, "e" * 32), secret_keys(role, 2)
     planned = GeneratedSecret(
-        role, "s", anchor, {"metadata": {"name": "s"}, "immutable": True}, SECRET_KEYS[role]
+        role, "s", anchor, {"metadata": {"name": "s"}, "immutable": True}, keys
     )
     secret = build_secret(planned, "helper", "uid-1")
     (owner,) = secret["metadata"]["ownerReferences"]
     assert owner["uid"] == "uid-1"
     assert owner["name"] == f"helper-{anchor.role}-anchor-2"
-    assert set(secret["data"]) == set(SECRET_KEYS[role])
+    assert set(secret["data"]) == set(keys)
+
+
+def test_a_key_encryption_key_beyond_the_first_says_its_generation() -> None:
+    """The runtime has no other way to know it; the first Secrets stay as they were."""
+    assert "generation" not in build_material(SecretRole.ENCRYPTION)
+    assert build_material(SecretRole.ENCRYPTION, 12)["generation"] == b"12"
 
 
 def test_a_plan_that_names_other_keys_is_refused() -> None:

@@ -16,8 +16,9 @@ from steward_api.verification import Verdict
 from steward_loopback.polling import STEP_SECONDS
 from steward_model_server import ModelServer, Received, Say
 from steward_operator.archive.errors import ReceiptForeign
+from steward_operator.archive.pins import PINS_FOLDER
 from steward_operator.contract.address import PodAddresses
-from steward_operator.contract.archives import PINS_FOLDER, Archives
+from steward_operator.contract.archives import Archives
 from steward_operator.contract.client import RuntimeClient
 from steward_operator.contract.erasures import ErasureSteps
 from steward_operator.contract.errors import RuntimeFault, RuntimeUnreachable
@@ -26,7 +27,7 @@ from steward_operator.objects import Subject
 from steward_operator.plan.world import ErasureReport
 from steward_runtime.clock import SystemClock
 from steward_serving import ServedRuntime, build_blueprint, build_model, serve
-from steward_serving.files import OPERATOR_KEY, UID
+from steward_serving.files import OPERATOR_KEY, UID, build_signing_pem
 
 HELPDESK = Subject("Assistant", "test", "helpdesk")
 
@@ -92,7 +93,7 @@ async def test_an_erasure_is_proven_by_the_receipt_on_the_shelf(
         archives = Archives(tmp_path / "archive", runtimes)
         steps = ErasureSteps(runtimes, archives)
         assert (await prove(steps))[-1].reason == "Complete"
-        assert archives.find_erasure_verdict(UID) is Verdict.COMPLETE
+        assert archives.find_erasure_verdict(HELPDESK, UID) is Verdict.COMPLETE
         runtime.stop()
         runtime.start()
         fresh = ErasureSteps(runtimes, Archives(tmp_path / "archive", runtimes))
@@ -145,3 +146,34 @@ async def test_where_another_process_keeps_the_archive_its_co_signature_is_the_p
                 # It may look once more, and write a further receipt.
                 assert not report.is_proven
                 await archive.pull_round([(HELPDESK, UID)])
+
+
+async def test_follows_a_signing_key_to_the_one_that_it_named(
+    runtime: ServedRuntime, tmp_path: Path
+) -> None:
+    """Restarted with both keys, the runtime hands out the statement; the pin moves, and holds."""
+    pin = tmp_path / "archive" / PINS_FOLDER / UID
+    async with opened(runtime) as runtimes:
+        await Archives(tmp_path / "archive", runtimes).pull(HELPDESK, UID)
+        first = pin.read_bytes()
+        runtime.stop()
+        runtime.files.write_generation(2)
+        runtime.start()
+        archives = Archives(tmp_path / "archive", runtimes)
+        await archives.pull(HELPDESK, UID)
+        assert pin.read_bytes() != first
+        steps = ErasureSteps(runtimes, archives)
+        assert (await prove(steps))[-1].reason == "Complete"
+
+
+async def test_a_signing_key_that_was_swapped_is_not_followed(
+    runtime: ServedRuntime, tmp_path: Path
+) -> None:
+    """Without the older key nobody could sign the statement, whoever brought the new one."""
+    async with opened(runtime) as runtimes:
+        await Archives(tmp_path / "archive", runtimes).pull(HELPDESK, UID)
+        runtime.stop()
+        runtime.files.write("keys/signing/signingKey", build_signing_pem(b"\x66" * 32))
+        runtime.start()
+        with pytest.raises(ReceiptForeign, match="successor"):
+            await Archives(tmp_path / "archive", runtimes).pull(HELPDESK, UID)

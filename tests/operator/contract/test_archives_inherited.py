@@ -9,9 +9,11 @@ import pytest
 
 from steward_api.receipt import Trigger
 from steward_api.verification import Verdict
+from steward_operator.archive.pins import PINS_FOLDER
 from steward_operator.archive.shelf import Shelf
-from steward_operator.contract.archives import PINS_FOLDER, Archives
+from steward_operator.contract.archives import Archives
 from steward_operator.contract.runtimes import Runtimes
+from steward_operator.objects import Subject
 from steward_receipts import OPERATOR, RUNTIME, build_claim, build_statement, raw_public, sign
 
 
@@ -31,4 +33,6 @@ def test_a_predecessors_erasure_proves_nothing(
     (tmp_path / PINS_FOLDER).mkdir()
     (tmp_path / PINS_FOLDER / uid).write_bytes(raw_public(RUNTIME))
     archives = Archives(tmp_path, cast("Runtimes", _Keyed()))
-    assert archives.find_erasure_verdict(uid) is verdict
+    assert (
+        archives.find_erasure_verdict(Subject("Assistant", "default", "helpdesk"), uid) is verdict
+    )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 
 from steward_api.reasons import Reason
@@ -17,7 +17,9 @@ from steward_operator.contract.reports import (
     PATIENCE_SECONDS,
     REPEAT_SECONDS,
     RETRY_SECONDS,
+    SETTLING_SECONDS,
     Reports,
+    build_report,
 )
 from steward_operator.gather.subject import Subject
 from steward_operator.plan.world import RuntimeQuestion, RuntimeReport
@@ -33,6 +35,7 @@ class Scene:
     now: float = 100.0
     served: str = "sha256:1"
     fault: RuntimeFault | None = None
+    generation: int | None = 1
     asked: list[Subject] = field(default_factory=list)
     woken: list[Subject] = field(default_factory=list)
     silent: set[Subject] = field(default_factory=set)
@@ -45,7 +48,7 @@ class Scene:
             await asyncio.Event().wait()
         if self.fault is not None:
             raise self.fault
-        return RuntimeStatus(self.served, b"k" * 32)
+        return RuntimeStatus(self.served, b"k" * 32, self.generation)
 
 
 def has_asked(scene: Scene, count: int) -> bool:
@@ -79,7 +82,8 @@ async def test_asks_once_and_wakes_once() -> None:
         assert reports.must_wait(DESK, QUESTION)
         await soon(lambda: scene.woken == [DESK])
         assert not reports.must_wait(DESK, QUESTION)
-        assert reports.of(DESK) == RuntimeReport("sha256:1", "sha256:1")
+        said = build_report(DESK, QUESTION, RuntimeStatus("sha256:1", b"k" * 32))
+        assert reports.of(DESK) == said
         assert scene.asked == [DESK]
         assert reports.seconds_to_next(DESK) == REPEAT_SECONDS
 
@@ -150,3 +154,16 @@ async def test_another_blueprint_is_another_question() -> None:
         assert report.asked_for == "sha256:2"
         reports.forget(DESK)
         assert reports.of(DESK) is None
+
+
+async def test_asks_soon_again_while_data_keys_are_wrapped_anew() -> None:
+    """The older key goes soon after its last use, not ten minutes later."""
+    scene, question = Scene(generation=None), replace(QUESTION, key_generation=2)
+    async with running(scene) as reports:
+        reports.must_wait(DESK, question)
+        await soon(lambda: scene.woken == [DESK])
+        assert reports.seconds_to_next(DESK) == SETTLING_SECONDS
+        scene.now, scene.generation = scene.now + SETTLING_SECONDS, 2
+        assert not reports.must_wait(DESK, question)
+        await soon(lambda: scene.woken == [DESK, DESK])
+        assert reports.seconds_to_next(DESK) == REPEAT_SECONDS

@@ -10,10 +10,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from steward_api.blueprint import TrustedKey
 from steward_operator.names import AnchorRole
 from steward_operator.objects import Manifest
 from steward_operator.plan.assistant import plan_assistant
-from steward_operator.plan.world import Plan, World
+from steward_operator.plan.world import Plan, RuntimeReport, World
 from steward_plans.cluster import Cluster
 from steward_plans.objects import make_assistant, make_world
 
@@ -164,3 +165,151 @@ def test_a_generation_that_stands_is_not_made_again(generation: int) -> None:
     cluster, world = settled(apiKeyGeneration=generation)
     assert list_anchors(cluster, "access") == [f"desk-access-anchor-{generation}"]
     assert plan_assistant(world).anchors_to_create == ()
+
+
+OPERATOR = TrustedKey(key_id="0" * 16, public_key="A" * 43 + "=")
+
+
+def report(world: World, generation: int | None, key: str = "K1", *earlier: str) -> RuntimeReport:
+    """Return what a runtime says: how far its data keys are, and who signs."""
+    digest = world.assistant.status.blueprint_digest or ""
+    return RuntimeReport(
+        digest,
+        digest,
+        key_generation=generation,
+        public_key=key,
+        predecessors=frozenset(earlier),
+    )
+
+
+def encrypted() -> tuple[Cluster, World]:
+    """Return a cluster with data under the first generation, whose runtime has been asked."""
+    cluster = Cluster()
+    world = cluster.settle(make_world(operator_keys=(OPERATOR,)))
+    world = cluster.settle(replace(world, runtime=report(world, 1)))
+    assert world.assistant.status.runtime_key == "K1"
+    return cluster, world
+
+
+def claim_of(cluster: Cluster) -> dict[str, str]:
+    """Return our annotations of the volume claim, by their last word."""
+    found = cluster.objects["PersistentVolumeClaim", "desk-data"]["metadata"]["annotations"]
+    return {name.partition("/")[2]: value for name, value in found.items()}
+
+
+def condition(world: World, kind: str) -> tuple[str, str]:
+    """Return status and reason of a condition."""
+    found = next(c for c in world.assistant.status.conditions if c.type == kind)
+    return found.status.value, found.reason
+
+
+def test_a_new_key_encryption_key_stands_beside_the_old_one() -> None:
+    """Both are mounted, and the claim proves that both were made."""
+    cluster, world = encrypted()
+    world = cluster.settle(rotate(world, encryptionKeyGeneration=2))
+    mounted = read_volumes(cluster)
+    assert mounted["/etc/steward/keys/encryption"] == "desk-encryption-" + "d" * 32
+    assert mounted["/etc/steward/keys/older/encryption/1"] == "desk-encryption-" + "b" * 32
+    assert mounted["/etc/steward/keys/older/signing/1"] == "desk-signing-" + "b" * 32
+    claim = claim_of(cluster)
+    assert claim["keys-anchor"] == "desk-keys-anchor-1"
+    assert claim["next-keys-anchor"] == "desk-keys-anchor-2"
+    assert condition(world, "KeysCurrent") == ("False", "RotationInProgress")
+
+
+@pytest.mark.parametrize(
+    ("generation", "key", "earlier"),
+    [(None, "K2", ("K1",)), (1, "K1", ()), (2, "K2", ()), (2, "K2", ("K3",))],
+    ids=["wrapping", "old-pod", "no-statement", "statement-of-another"],
+)
+def test_the_old_one_stays_until_nothing_needs_it(
+    generation: int | None, key: str, earlier: tuple[str, ...]
+) -> None:
+    """While data keys are under it, and as long as its signing key has named nobody."""
+    cluster, world = encrypted()
+    world = cluster.settle(rotate(world, encryptionKeyGeneration=2))
+    world = cluster.settle(replace(world, runtime=report(world, generation, key, *earlier)))
+    assert list_anchors(cluster, "keys") == ["desk-keys-anchor-1", "desk-keys-anchor-2"]
+    assert "/etc/steward/keys/older/encryption/1" in read_volumes(cluster)
+    assert world.assistant.status.runtime_key == ("K2" if "K1" in earlier else "K1")
+
+
+def test_the_old_one_goes_when_the_runtime_says_that_it_may() -> None:
+    """Claim and Pod are told first; then the anchor goes, and the Secrets with it."""
+    cluster, world = encrypted()
+    world = cluster.settle(rotate(world, encryptionKeyGeneration=2))
+    mark = len(cluster.writes)
+    world = cluster.settle(replace(world, runtime=report(world, 2, "K2", "K1")))
+    written = cluster.writes[mark:]
+    end = written.index("delete ConfigMap desk-keys-anchor-1")
+    assert written.index("update Deployment desk") < end
+    assert written.index("update PersistentVolumeClaim desk-data") < end
+    assert claim_of(cluster)["keys-anchor"] == "desk-keys-anchor-2"
+    assert "next-keys-anchor" not in claim_of(cluster)
+    assert not [path for path in read_volumes(cluster) if "older" in path]
+    assert not [name for name in cluster.secrets if name.endswith("b" * 32)]
+    assert world.assistant.status.runtime_key == "K2"
+    assert condition(world, "KeysCurrent") == ("True", "Current")
+
+
+def test_an_operator_that_dies_before_the_deletion_goes_on() -> None:
+    """The claim remembers that the old keys are needed no more; the runtime is not asked again."""
+    cluster, world = encrypted()
+    world = cluster.settle(rotate(world, encryptionKeyGeneration=2))
+    plan = plan_assistant(replace(world, runtime=report(world, 2, "K2", "K1")))
+    cluster.apply(world, replace(plan, prune=(), status=None))
+    cluster.settle(replace(cluster.observe(world), runtime=None))
+    assert list_anchors(cluster, "keys") == ["desk-keys-anchor-2"]
+
+
+@pytest.mark.parametrize("entropy", ["b" * 32, "d" * 32], ids=["older", "newer"])
+@pytest.mark.parametrize("role", ["encryption", "signing"])
+def test_a_key_that_is_lost_meanwhile_is_said_and_never_made_anew(role: str, entropy: str) -> None:
+    """Data may be under either of them."""
+    cluster, world = encrypted()
+    world = cluster.settle(rotate(world, encryptionKeyGeneration=2))
+    cluster.secrets.discard(f"desk-{role}-{entropy}")
+    world = cluster.settle(world)
+    assert condition(world, "Ready") == ("False", "KeyMissing")
+    assert f"desk-{role}-{entropy}" not in cluster.secrets
+
+
+def test_a_new_key_that_was_never_made_is_made() -> None:
+    """An operator that ended between anchor and Secret goes on where it was."""
+    cluster, world = encrypted()
+    rotated = rotate(world, encryptionKeyGeneration=2)
+    plan = plan_assistant(rotated)
+    cluster.apply(rotated, replace(plan, secrets_to_create=(), children=(), status=None))
+    world = cluster.settle(rotated)
+    assert "desk-encryption-" + "d" * 32 in cluster.secrets
+    assert condition(world, "Ready")[1] != "KeyMissing"
+
+
+def test_two_changes_at_once_end_in_the_newest() -> None:
+    """Asked for a third generation while the second is on its way: all three are mounted."""
+    cluster, world = encrypted()
+    world = cluster.settle(rotate(world, encryptionKeyGeneration=2))
+    fresh = {AnchorRole.ACCESS: "e" * 32, AnchorRole.KEYS: "f" * 32}
+    world = replace(rotate(world, encryptionKeyGeneration=3), entropy=fresh, runtime=None)
+    world = cluster.settle(world)
+    older = {path for path in read_volumes(cluster) if "/older/encryption/" in path}
+    assert {path.rpartition("/")[2] for path in older} == {"1", "2"}
+    cluster.settle(replace(world, runtime=report(world, 3, "K3", "K2", "K1")))
+    assert list_anchors(cluster, "keys") == ["desk-keys-anchor-3"]
+
+
+def test_a_foreign_signing_key_is_not_verified() -> None:
+    """The pin stays, and the reason tells what to look at."""
+    cluster, world = encrypted()
+    world = cluster.settle(replace(world, runtime=report(world, 1, "K9")))
+    assert condition(world, "RuntimeVerified") == ("False", "SigningKeyUnproven")
+    assert world.assistant.status.runtime_key == "K1"
+    world = cluster.settle(replace(world, runtime=report(world, 1, "K2", "K1")))
+    assert condition(world, "RuntimeVerified") == ("True", "Verified")
+    assert world.assistant.status.runtime_key == "K2"
+
+
+def test_nothing_is_said_of_rotation_before_there_was_one() -> None:
+    """A condition that everybody has at all times tells nothing."""
+    _, world = encrypted()
+    assert "KeysCurrent" not in {each.type for each in world.assistant.status.conditions}
