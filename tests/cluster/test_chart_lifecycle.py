@@ -6,6 +6,7 @@ gives them. A control plane of its own, since the kinds belong to the release he
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterator
 
 import httpx
@@ -18,6 +19,7 @@ from steward_lab.audit import AuditEntry, Mark
 from steward_lab.control_plane import ControlPlane
 from steward_lab.helm import HelmLine
 from steward_lab.kubelet import Kubelet, Outcome, Rule
+from steward_lab.pins import REPOSITORY
 from steward_operator_lab.reading import ASSISTANT_KIND, wait_ready
 from steward_operator_lab.samples import build_assistant, build_needs
 
@@ -129,3 +131,24 @@ def test_a_scoped_release_serves_one_namespace_with_roles(
     assert len({entry.user for entry in requests}) == 2
     assert not name_refused(requests)
     release.uninstall()
+
+
+def test_what_is_kept_can_be_removed_as_documented(plane: ControlPlane, node: Kubelet) -> None:
+    """The commands are read from the page, and afterwards nothing of ours is in the cluster."""
+    del node
+    team = plane.create_namespace("team")
+    make_assistant(plane, team, "kept")
+    for command in read_removal():
+        plane.kubectl(*command)
+    assert not plane.admin.list("apiextensions.k8s.io/v1/CustomResourceDefinition")
+    for kind in ("v1/PersistentVolumeClaim", "v1/Secret", "coordination.k8s.io/v1/Lease"):
+        assert not plane.admin.list(kind, NAMESPACE)
+
+
+def read_removal() -> list[list[str]]:
+    """Return the commands of the page that remove what an uninstall leaves."""
+    page = (REPOSITORY / "docs" / "howto" / "install.md").read_text(encoding="utf-8")
+    block = page.partition("remove the rest as well:")[2].split("```")[1]
+    lines = [line for line in block.splitlines() if line.startswith("$ kubectl ")]
+    assert len(lines) == 4
+    return [shlex.split(line, comments=True)[2:] for line in lines]
