@@ -1,7 +1,8 @@
 """What can go wrong in the operator, as one tree.
 
     OperatorError
-    ├── ConfigurationError      the process cannot start: flags, kubeconfig, token, missing CRDs
+    ├── ConfigurationError      the process cannot start: flags, kubeconfig, token, rights
+    │   └── DefinitionsError    our kinds are not served, or without fields of this version
     ├── SyncTimeoutError        the first lists did not come in time
     └── ApiError                the API server did not do what was asked
         ├── AbsentError         404: the object, its namespace or its kind is not there
@@ -34,6 +35,12 @@ class ConfigurationError(OperatorError):
     """The process cannot start as it was told to."""
 
     reason = "ConfigurationInvalid"
+
+
+class DefinitionsError(ConfigurationError):
+    """A CustomResourceDefinition is missing, or older than this version."""
+
+    reason = "DefinitionsOutdated"
 
 
 class SyncTimeoutError(OperatorError):

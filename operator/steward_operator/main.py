@@ -20,11 +20,12 @@ from steward_operator.contract.erasures import Erasures
 from steward_operator.contract.line import Line
 from steward_operator.contract.reports import Reports
 from steward_operator.contract.runtimes import open_runtimes
-from steward_operator.errors import ApiError, ConfigurationError, OperatorError
+from steward_operator.errors import ApiError, ConfigurationError, DefinitionsError, OperatorError
 from steward_operator.gather.anchors import AnchorStore
 from steward_operator.gather.blueprints import BlueprintStore, BlueprintUses
 from steward_operator.gather.child_cache import ChildCache
 from steward_operator.gather.cluster_policies import ClusterPolicies
+from steward_operator.gather.definitions import wait_for_definitions
 from steward_operator.gather.mount_failures import MountFailures
 from steward_operator.gather.own_cache import OwnCache
 from steward_operator.gather.pod_faults import PodFaults
@@ -47,7 +48,12 @@ from steward_operator.pump.ledger import Ledgers
 from steward_operator.pump.passes import Passes
 from steward_operator.telemetry import configure_logs, log
 
+EXIT_FAULT = 1
+"""Stopped by a fault, the loss of the Lease among them; another start may do."""
 EXIT_CONFIGURATION = 2
+"""Flags, kubeconfig, key or rights: nothing changes until somebody mends what the message names."""
+EXIT_DEFINITIONS = 3
+"""A CustomResourceDefinition is missing or older than this version."""
 SYNC_ATTEMPTS = 5
 
 
@@ -79,6 +85,7 @@ async def serve(options: Options) -> None:
         health = HealthServer(engine, options.health_port, options.metrics_port, host=options.host)
         stack.push_async_callback(health.stop)
         await health.start()
+        await wait_for_definitions(client, loop.time)
         if leadership is not None:
             engine.is_standing_by = True
             await leadership.acquire()
@@ -232,12 +239,15 @@ def run() -> None:
     configure_logs(options.log_level)
     try:
         asyncio.run(serve(options))
+    except DefinitionsError as error:
+        log().error("cannot_start", reason=error.reason, message=str(error))
+        sys.exit(EXIT_DEFINITIONS)
     except ConfigurationError as error:
         log().error("cannot_start", reason=error.reason, message=str(error))
         sys.exit(EXIT_CONFIGURATION)
     except OperatorError as error:
         log().error("stopped_by_fault", reason=error.reason, message=str(error))
-        sys.exit(1)
+        sys.exit(EXIT_FAULT)
 
 
 if __name__ == "__main__":

@@ -15,6 +15,7 @@ from steward_operator.gather.subject import Subject
 from steward_operator.kube.client import KubeClient
 from steward_operator.kube.resources import SECRETS
 from steward_operator.objects import Manifest
+from steward_operator.telemetry import log
 
 JITTER: Final = 0.2
 RETRY_SECONDS: Final = 30.0
@@ -96,7 +97,9 @@ class SecretProbes:
             await self._client.create(SECRETS, probe, is_dry_run=True)
         except AlreadyThereError:
             return True
-        except ApiError:
+        except ApiError as error:
+            # What is unknown holds back the Pod, so it must not do so in silence.
+            log().warning("secret_not_probed", namespace=assistant.namespace, **error.explain())
             return None
         return False
 

@@ -82,6 +82,15 @@ class KubeClient:
         attempt = _attempt("get", resource, namespace, name)
         return await self._transport.call(Request(attempt, "GET", resource.path(namespace, name)))
 
+    async def read_openapi(self, group: str, version: str) -> Manifest:
+        """Read the OpenAPI document of one group and version.
+
+        Raises:
+            AbsentError: if nothing of that group is served.
+        """
+        path = f"/openapi/v3/apis/{group}/{version}"
+        return await self._transport.call(Request(f"read the schemas of {group}", "GET", path))
+
     async def pages(
         self, resource: Resource, selection: Selection, page_size: int = PAGE_SIZE
     ) -> AsyncGenerator[Page]:

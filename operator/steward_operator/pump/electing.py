@@ -103,7 +103,7 @@ class Leadership:
             self._lease = {**wanted, "metadata": answer["metadata"]}
         except ApiError as error:
             # Somebody was faster, or the API server is away: the clock decides.
-            log().info("lease_not_taken", **error.explain())
+            log().warning("lease_not_taken", **error.explain())
             return self.is_leader()
         self._election.note_held(Sighting(*_words(wanted)), asked_at)
         return self.is_leader()
