@@ -15,6 +15,7 @@ from steward_argo.running import ArgoCD
 from steward_argo.stage import Stage
 from steward_lab.kube_client import KubeClient, Manifest
 from steward_lab.waiting import wait_until
+from steward_operator.names import purge_cron_job_name, runtime_policy_name
 from steward_operator_lab.reading import CHILD_KINDS, list_children
 from steward_operator_lab.samples import build_whole_set
 
@@ -26,6 +27,7 @@ WATCHED_SECONDS = 15.0
 REFRESH_SECONDS = 10.0
 AT_REST = Look("Synced", "Healthy", "Succeeded")
 NAME = "desk"
+POLICY_KIND = "networking.k8s.io/v1/NetworkPolicy"
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +55,7 @@ DRIFTS = (
     ),
     Drift(
         "batch/v1/CronJob",
-        f"{NAME}-purge",
+        purge_cron_job_name(NAME),
         {"spec": {"suspend": True}},
         lambda found: not found["spec"].get("suspend"),
     ),
@@ -117,9 +119,10 @@ def test_drifted_children_are_healed_and_argo_cd_stays_synced(desk: Delivery) ->
             desk.admin.patch(drift.kind, drift.name, desk.namespace, body=drift.body)
             desk.admin.wait(drift.kind, drift.name, desk.namespace, drift.is_healed)
             desk.refresh()
-        desk.admin.delete("networking.k8s.io/v1/NetworkPolicy", NAME, desk.namespace)
+        policy = runtime_policy_name(NAME)
+        desk.admin.delete(POLICY_KIND, policy, desk.namespace)
         wait_until(
-            lambda: desk.admin.find("networking.k8s.io/v1/NetworkPolicy", NAME, desk.namespace),
+            lambda: desk.admin.find(POLICY_KIND, policy, desk.namespace),
             "the NetworkPolicy's return",
         )
         desk.refresh("hard")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import secrets
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -11,6 +12,7 @@ import yaml
 
 from steward_argo.installing import NAMESPACE
 from steward_argo.repository import BRANCH, Repository
+from steward_lab.errors import ApiError
 from steward_lab.kube_client import KubeClient
 
 Manifest = dict[str, Any]
@@ -128,7 +130,7 @@ class Delivery:
 
     def abandon(self) -> None:
         """Remove Application and namespace without waiting for either."""
-        if self.admin.find(KIND, self.name, NAMESPACE) is not None:
+        with contextlib.suppress(ApiError):  # it may be gone, or go just now
             body = {"metadata": {"finalizers": None}}
             self.admin.patch(KIND, self.name, NAMESPACE, body=body)
             self.admin.delete(KIND, self.name, NAMESPACE)
