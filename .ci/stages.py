@@ -29,6 +29,7 @@ UNIT_FOLDERS: Final = (
     "properties",
     "effects",
     "lab",
+    "release",
 )
 WORKERS: Final = str(min(4, os.cpu_count() or 1))
 """Tests beside each other; more than 4 compete for memory rather than help."""

@@ -19,6 +19,7 @@ def unpack_image(image: ImageArchive, folder: Path) -> None:
         ArchiveInvalid: if the archive cannot be read.
     """
     folder.mkdir(parents=True, exist_ok=True)
+    folder.chmod(0o755)  # the root of a container can be entered by everybody
     with open_archive(image.path) as packed:
         for layer in image.layers:
             with open_layer(packed, layer.digest, image.path) as files:

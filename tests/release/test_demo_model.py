@@ -58,8 +58,8 @@ def test_a_connection_is_for_one_request(script: dict[str, Any]) -> None:
 def served(tmp_path: Path) -> Iterator[tuple[subprocess.Popen[bytes], str, Path]]:
     """The server as a process of its own; its address and its log."""
     port, log = find_free_port(), tmp_path / "log"
-    command = (sys.executable, SCRIPT, "--port", str(port))
-    command += ("--chat-port", str(find_free_port()), "--embedder-port", str(find_free_port()))
+    behind = ("--chat-port", str(find_free_port()), "--embedder-port", str(find_free_port()))
+    command = (sys.executable, str(SCRIPT), "--port", str(port), *behind)
     with log.open("wb") as output:
         process = subprocess.Popen(command, stdout=output, stderr=output)
     try:
