@@ -7,9 +7,10 @@ from copy import deepcopy
 
 import pytest
 
-from steward_argo.applications import Deliver
+from steward_argo.applications import Deliver, read_resource
 from steward_lab.kube_client import Manifest
-from steward_operator_lab.samples import build_assistant, build_needs
+from steward_operator_lab.reading import ASSISTANT_KIND
+from steward_operator_lab.samples import build_assistant, build_needs, build_prompt
 
 pytest_plugins = ("steward_argo.fixtures",)
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(420)]
@@ -60,3 +61,20 @@ def test_waves_hold_an_assistant_back_until_what_it_names_is_healthy(deliver: De
     team.push(*needs, with_wave(build_assistant("desk"), 1))
     team.start()
     team.wait_delivered("Healthy")
+
+    bad = with_wave(build_prompt(template="Help {{nobody}}."), 0)
+    team.push(bad, with_wave(build_assistant("desk", purpose="Something else"), 1))
+    team.wait_failed()
+    desk = team.admin.get(ASSISTANT_KIND, "desk", team.namespace)
+    assert desk["spec"]["purpose"] == "Testing"
+
+
+def test_waves_the_wrong_way_round_name_what_is_missing(deliver: Deliver) -> None:
+    """Argo CD waits for an Assistant whose needs it holds back: the order matters with waves."""
+    team = deliver()
+    needs = [with_wave(manifest, 1) for manifest in build_needs()]
+    team.push(*needs, with_wave(build_assistant("desk"), 0))
+    team.start()
+    team.wait_failed()
+    health, message = read_resource(team.read(), "Assistant", "desk")
+    assert (health, "Prompt prompt does not exist" in message) == ("Degraded", True)

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import pytest
 
-from steward_argo.applications import KIND, Deliver, Delivery
+from steward_argo.applications import KIND, Deliver, Delivery, read_resource
 from steward_argo.installing import NAMESPACE
 from steward_argo.stage import Stage
 from steward_lab.kube_client import Manifest
 from steward_lab.waiting import wait_until
 from steward_operator.labels import ANCHOR_ROLE, ASSISTANT
+from steward_operator.names import ERASURE_FINALIZER
 from steward_operator_lab.reading import ASSISTANT_KIND, has_condition, list_children
 from steward_operator_lab.samples import build_assistant, build_needs
 
@@ -90,11 +91,13 @@ def test_retain_keeps_volume_and_keys_and_takes_them_up_again(deliver: Deliver) 
 
 
 def test_erase_waits_for_the_proof(deliver: Deliver, stage: Stage) -> None:
-    """While nobody can prove it, the Assistant stays and says so; with the proof all goes."""
+    """Argo CD deletes in the foreground, which would take the runtime away before it has erased."""
     team = deliver()
     desk = deliver_erasable(team, stage)
-
-    team.push(removed=(FILE,))
+    with stage.without_operator():
+        team.push(removed=(FILE,))
+        if stage.keeper is not None:
+            check_waiting(team)
     wait_gone(team)
     wait_until(
         lambda: not list_left(team), "the end of all children", deadline_seconds=GONE_SECONDS
@@ -110,6 +113,20 @@ def test_an_application_that_is_deleted_erases_too(deliver: Deliver, stage: Stag
     team.admin.wait_gone(ASSISTANT_KIND, "desk", team.namespace, deadline_seconds=GONE_SECONDS)
     team.admin.wait_gone(KIND, team.name, NAMESPACE, deadline_seconds=GONE_SECONDS)
     check_proof(stage, desk)
+
+
+def check_waiting(delivery: Delivery) -> None:
+    """Check that the Assistant stays, and that Argo CD shows it on its way out."""
+
+    def is_waiting(application: Manifest) -> bool:
+        health, message = read_resource(application, "Assistant", "desk")
+        return (health, message) == ("Progressing", "Pending deletion")
+
+    delivery.wait(is_waiting)
+    found = delivery.admin.get(ASSISTANT_KIND, "desk", delivery.namespace)
+    assert ERASURE_FINALIZER in found["metadata"]["finalizers"]
+    runtime = delivery.admin.get("apps/v1/Deployment", "desk", delivery.namespace)
+    assert runtime["status"]["availableReplicas"] == 1
 
 
 def check_proof(stage: Stage, desk: Manifest) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import dataclasses
 import json
 import subprocess
 import sys
@@ -16,7 +17,7 @@ from steward_node.cluster import Cluster
 from steward_node.installing import NAMESPACE as OPERATOR_NAMESPACE
 from steward_node.installing import Installation
 from steward_node.showing import Example
-from steward_node.visiting import Visitor, place_client, welcome_visitor
+from steward_node.visiting import Reply, Visitor, place_client, welcome_visitor
 
 pytestmark = pytest.mark.e2e
 
@@ -46,7 +47,7 @@ def visitor(cluster: Cluster, steward: Installation, examples: tuple[Example, ..
 
 def read_shelf(cluster: Cluster, uid: str) -> dict[str, Any]:
     """What the archive holds of an assistant."""
-    where = (f"--namespace={OPERATOR_NAMESPACE}", "deployment/steward-archive")
+    where = (f"--namespace={OPERATOR_NAMESPACE}", "statefulset/steward-archive")
     said = cluster.kubectl("exec", *where, "--", "python3", "-c", READ_SHELF, ARCHIVE, uid)
     found: dict[str, Any] = json.loads(said)
     return found
@@ -58,26 +59,32 @@ def count_deleted(receipt: bytes) -> int:
     return json.dumps(payload).count('"Conversations"')
 
 
-def test_an_assistant_answers_through_its_service(visitor: Visitor) -> None:
+@pytest.fixture(scope="module")
+def reply(visitor: Visitor) -> Reply:
+    """The answer to a greeting."""
+    return visitor.say("Hello, I am Paula.")
+
+
+def test_an_assistant_answers_through_its_service(reply: Reply) -> None:
     """Operator, runtime and model server work together across Pods."""
-    reply = visitor.say("Hello, I am Paula.", conversation="e2e-first")
     assert reply.status == 200, reply.text
     assert reply.read()["choices"][0]["message"]["content"]
 
 
-def test_a_conversation_is_its_subjects_own(visitor: Visitor) -> None:
-    """What was said can be read back by who said it."""
-    reply = visitor.ask("GET", "/v1/conversations/e2e-first")
-    assert reply.status == 200, reply.text
+def test_a_conversation_is_its_subjects_own(visitor: Visitor, reply: Reply) -> None:
+    """What was said can be read back by who said it, and by nobody else."""
+    path = f"/v1/conversations/{reply.conversation}"
+    other = dataclasses.replace(visitor, subject="local:quentin")
+    assert (visitor.ask("GET", path).status, other.ask("GET", path).status) == (200, 404)
 
 
 def test_the_purge_leaves_a_receipt_in_the_archive(
-    cluster: Cluster, visitor: Visitor, tmp_path: Path
+    cluster: Cluster, visitor: Visitor, reply: Reply, tmp_path: Path
 ) -> None:
     """The CronJob runs, the conversation is gone, and both signatures of the receipt hold."""
 
     def is_gone() -> bool:
-        return visitor.ask("GET", "/v1/conversations/e2e-first").status == 404
+        return visitor.ask("GET", f"/v1/conversations/{reply.conversation}").status == 404
 
     wait_until(is_gone, "the purge of the conversation", deadline_seconds=240)
     uid = cluster.read(f"assistant/{ASSISTANT}", f"--namespace={NAMESPACE}")["metadata"]["uid"]

@@ -59,13 +59,15 @@ class Installation:
         self.wait_ready()
 
     def wait_ready(self) -> None:
-        """Waits until every Deployment of the release is there in full.
+        """Waits until operator, archive and demo model are there in full.
 
         Raises:
             LabError: One is not in time.
         """
         inside = f"--namespace={NAMESPACE}"
-        names = self.cluster.kubectl("get", "deployments", "--output=name", inside).split()
+        names = self.cluster.kubectl(
+            "get", "deployments,statefulsets", "--output=name", inside
+        ).split()
         for name in names:
             status = ("rollout", "status", name, inside, f"--timeout={READY_SECONDS}s")
             done = self.cluster.try_kubectl(*status, seconds=READY_SECONDS + 30)
@@ -78,8 +80,8 @@ class Installation:
         pods = self.cluster.try_kubectl("get", "pods", "--output=wide", inside).stdout
         events = self.cluster.try_kubectl("get", "events", inside).stdout
         logs = "".join(
-            self.cluster.try_kubectl("logs", inside, "--tail=15", f"deployment/{name}").stdout
-            for name in ("steward-operator", "steward-archive")
+            self.cluster.try_kubectl("logs", inside, "--tail=15", name).stdout
+            for name in ("deployment/steward-operator", "statefulset/steward-archive")
         )
         return f"{pods}\n{events[-3000:]}\n{logs[-3000:]}"
 

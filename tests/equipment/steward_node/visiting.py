@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from steward_node.cluster import Cluster, Manifest
@@ -22,17 +22,23 @@ body = None if wanted["body"] is None else json.dumps(wanted["body"]).encode()
 request = urllib.request.Request(wanted["url"], body, wanted["headers"], method=wanted["method"])
 try:
     with urllib.request.urlopen(request, timeout=wanted["seconds"]) as answer:
-        print(json.dumps([answer.status, answer.read().decode()]))
+        said = [answer.status, answer.headers.get("Steward-Conversation"), answer.read().decode()]
 except urllib.error.HTTPError as error:
-    print(json.dumps([error.code, error.read().decode()]))
+    said = [error.code, None, error.read().decode()]
+print(json.dumps(said))
 """
 
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """An HTTP answer."""
+    """An HTTP answer.
+
+    Attributes:
+        conversation: What the header Steward-Conversation names; "" where there is none.
+    """
 
     status: int
+    conversation: str
     text: str
 
     def read(self) -> Any:
@@ -45,32 +51,28 @@ class Visitor:
     """Somebody in a client Pod who holds the key of an assistant.
 
     Attributes:
+        assistant: Its name, which is also the name of the model that it serves.
         subject: Whom the visitor speaks for.
     """
 
     cluster: Cluster
     viewpoint: Viewpoint
-    base_url: str
-    api_key: str
+    assistant: str
     subject: str
+    api_key: str = field(repr=False)
 
-    def ask(
-        self,
-        method: str,
-        path: str,
-        body: Any = None,
-        *,
-        conversation: str = "",
-        seconds: int = 120,
-    ) -> Reply:
+    @property
+    def base_url(self) -> str:
+        """Where the assistant's Service is."""
+        return f"http://{self.assistant}.{self.viewpoint.namespace}.svc:{PORT}"
+
+    def ask(self, method: str, path: str, body: Any = None, *, seconds: int = 120) -> Reply:
         """Sends one request from the Pod."""
         headers = {
             "Authorization": f"Bearer {self.api_key}",
             "Content-Type": "application/json",
             "Steward-Subject": self.subject,
         }
-        if conversation:
-            headers["Steward-Conversation"] = conversation
         wanted = {
             "method": method,
             "url": f"{self.base_url}{path}",
@@ -89,14 +91,14 @@ class Visitor:
             ASK,
             text=json.dumps(wanted),
         )
-        status, text = json.loads(said)
-        return Reply(status, text)
+        status, conversation, text = json.loads(said)
+        return Reply(status, conversation or "", text)
 
-    def say(self, text: str, *, conversation: str) -> Reply:
-        """Says something to the assistant and waits for the whole answer."""
+    def say(self, text: str) -> Reply:
+        """Begins a conversation and waits for the whole answer."""
         message = {"role": "user", "content": text}
-        body = {"model": "assistant", "messages": [message]}
-        return self.ask("POST", "/v1/chat/completions", body, conversation=conversation)
+        body = {"model": self.assistant, "messages": [message]}
+        return self.ask("POST", "/v1/chat/completions", body)
 
 
 def build_client_pod(namespace: str, image: str, name: str = CLIENT) -> Manifest:
@@ -148,5 +150,4 @@ def welcome_visitor(
     """Answers a visitor of an assistant of the viewpoint's namespace, with its generated key."""
     found = cluster.read(f"assistant/{assistant}", f"--namespace={viewpoint.namespace}")
     secret = read_secret(cluster, viewpoint.namespace, found["status"]["apiKeySecretName"])
-    url = f"http://{assistant}.{viewpoint.namespace}.svc:{PORT}"
-    return Visitor(cluster, viewpoint, url, secret["apiKey"], subject)
+    return Visitor(cluster, viewpoint, assistant, subject, secret["apiKey"])
