@@ -1,4 +1,4 @@
-"""Every example's overlay for clusters, delivered by Argo CD out of the repository's own folders."""
+"""Every example, delivered by Argo CD out of its overlay for clusters as it lies in Git."""
 
 from __future__ import annotations
 

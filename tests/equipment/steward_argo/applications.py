@@ -119,13 +119,12 @@ class Delivery:
         if self.admin.find(KIND, self.name, NAMESPACE) is not None:
             self.refresh()
 
-    def start(self, *options: str) -> None:
-        """Make the Application, by default with server-side apply."""
+    def start(self, *options: str, path: str = "") -> None:
+        """Make the Application, by default of its own folder and with server-side apply."""
         chosen = options or (SERVER_SIDE,)
+        url = self._repository.url
         self.admin.create(
-            build_application(
-                self.name, self._repository.url, self.name, self.namespace, options=chosen
-            )
+            build_application(self.name, url, path or self.name, self.namespace, options=chosen)
         )
 
     def abandon(self) -> None:

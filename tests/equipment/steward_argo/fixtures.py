@@ -63,10 +63,17 @@ def stage(
 
 
 @pytest.fixture(scope="session")
-def argo(stage: Stage) -> Iterator[ArgoCD]:
-    """A running Argo CD that delivers into the stage's cluster."""
-    with ArgoCD(stage.kubeconfig, stage.admin, stage.kubectl) as running:
+def argo(request: pytest.FixtureRequest, stage: Stage) -> Iterator[ArgoCD]:
+    """A running Argo CD that delivers into the stage's cluster; its logs stay for failed tests."""
+    running = ArgoCD(stage.kubeconfig, stage.admin, stage.kubectl)
+    try:
+        running.start()
         yield running
+    finally:
+        is_failed = request.session.testsfailed > 0
+        running.stop(keep_logs=is_failed)
+        if is_failed:
+            report_to_stderr(f"Argo CD's logs are kept in {running.directory}")
 
 
 @pytest.fixture

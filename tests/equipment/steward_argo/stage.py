@@ -52,6 +52,18 @@ class Stage:
         if self.kubelet is not None:
             self.kubelet.add_rule(Rule(Outcome.PROCESS, namespace=namespace))
 
+    @contextlib.contextmanager
+    def without_operator(self) -> Iterator[None]:
+        """Freeze the lab's operator for a while; on a real cluster it goes on."""
+        if self.keeper is None:
+            yield
+            return
+        self.keeper.process.pause()
+        try:
+            yield
+        finally:
+            self.keeper.process.resume()
+
     def wait_garbage_collector(self, namespace: str) -> None:
         """Wait until the garbage collector knows our kinds, up to half a minute after their CRDs.
 
