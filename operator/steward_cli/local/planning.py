@@ -7,6 +7,7 @@ from datetime import datetime
 from pathlib import Path
 
 from steward_api.blueprint import TrustedKey
+from steward_api.v1alpha1.assistant import Keys
 from steward_cli.local.errors import PlanRefused
 from steward_cli.manifests import load_folder
 from steward_cli.worlds import build_worlds
@@ -54,7 +55,11 @@ def gather_assistant(folder: Path, name: str | None = None) -> Found:
 
 
 def plan_found(found: Found, *, uid: str, keys: tuple[TrustedKey, ...], now: datetime) -> Plan:
-    """Plan the Assistant with this machine's uid and operator keys; the plan itself is pure."""
+    """Plan the Assistant with this machine's uid and operator keys; the plan itself is pure.
+
+    Keys of this machine have one generation: they end with the state folder (`down --erase`).
+    """
     metadata = found.world.assistant.metadata.model_copy(update={"uid": uid})
-    assistant = found.world.assistant.model_copy(update={"metadata": metadata})
+    spec = found.world.assistant.spec.model_copy(update={"keys": Keys()})
+    assistant = found.world.assistant.model_copy(update={"metadata": metadata, "spec": spec})
     return plan_assistant(replace(found.world, assistant=assistant, now=now, operator_keys=keys))

@@ -51,7 +51,7 @@ class Head:
 def check_receipt(
     raw: bytes,
     issuer: Issuer,
-    operator_key: bytes,
+    operator_keys: tuple[bytes, ...],
     head: Head | None,
     check_signature: SignatureCheck,
 ) -> Envelope:
@@ -60,7 +60,7 @@ def check_receipt(
     Args:
         raw: the file as the runtime hands it out, with or without a co-signature of ours.
         issuer: whose receipt it must be.
-        operator_key: raw public key of the archive's own signatures.
+        operator_keys: raw public keys of the archive's own signatures, older ones included.
         head: the last receipt on the shelf.
         check_signature: checks one Ed25519 signature.
 
@@ -69,7 +69,7 @@ def check_receipt(
         ReceiptForeign: if it is about another assistant.
         ChainBroken: if a receipt is missing before it.
     """
-    verification = verify_receipt(raw, select_keys(raw, issuer, (operator_key,)), check_signature)
+    verification = verify_receipt(raw, select_keys(raw, issuer, operator_keys), check_signature)
     predicate = verification.statement.predicate
     _check_issuer(predicate, issuer, head)
     _check_order(predicate, verification.digest, head)

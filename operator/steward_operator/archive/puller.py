@@ -66,16 +66,22 @@ class Puller:
         shelf: where receipts are kept.
         issuer: whose receipts they must be.
         key: the operator's signing key.
+        further_keys: raw public keys whose co-signatures count besides.
     """
 
     def __init__(
-        self, source: ReceiptSource, shelf: Shelf, issuer: Issuer, key: Ed25519PrivateKey
+        self,
+        source: ReceiptSource,
+        shelf: Shelf,
+        issuer: Issuer,
+        key: Ed25519PrivateKey,
+        further_keys: tuple[bytes, ...] = (),
     ) -> None:
         self._source = source
         self._shelf = shelf
         self._issuer = issuer
         self._key = key
-        self._public_key = key.public_key().public_bytes_raw()
+        self._public_keys = (key.public_key().public_bytes_raw(), *further_keys)
         self._acknowledged: str | None = None
 
     async def pull(self) -> Pulled:
@@ -123,7 +129,7 @@ class Puller:
 
     def _check_and_store(self, raw: bytes, digest: str) -> None:
         head = self._shelf.find_head(self._issuer.uid)
-        envelope = check_receipt(raw, self._issuer, self._public_key, head, check_ed25519)
+        envelope = check_receipt(raw, self._issuer, self._public_keys, head, check_ed25519)
         if envelope.digest != digest:
             raise ShelfBroken(f"the runtime handed out {envelope.digest} when asked for {digest}")
         signatures = (*envelope.signatures, cosign(envelope, self._key))

@@ -71,8 +71,9 @@ class Archives:
                 status.key_changes,
             )
             issuer = Issuer(subject.namespace, subject.name, uid, key, tuple(older))
-            source = HttpSource(self._runtimes.session, target.base_url, uid, self._runtimes.key)
-            puller = Puller(source, self._shelf, issuer, self._runtimes.key)
+            runtimes = self._runtimes
+            source = HttpSource(runtimes.session, target.base_url, uid, runtimes.key)
+            puller = Puller(source, self._shelf, issuer, runtimes.key, runtimes.further_keys)
             self._forget(uid)
             self._pullers[uid, target.base_url] = puller
         await puller.pull()
@@ -85,12 +86,11 @@ class Archives:
         """
         key, *older = self._pins.list_keys((subject.namespace, subject.name), uid)
         issuer = Issuer(subject.namespace, subject.name, uid, key, tuple(older))
-        own = self._runtimes.key.public_key().public_bytes_raw()
         for digest in reversed(self._shelf.list_digests(uid)):
             raw = self._shelf.read(uid, digest)
             if raw is None:
                 continue
-            keys = select_keys(raw, issuer, (own,))
+            keys = select_keys(raw, issuer, self._runtimes.public_keys)
             verification = verify_receipt(raw, keys, check_ed25519)
             claim = verification.statement.predicate
             # A predecessor's erasure, on a volume that was restored, says nothing about this one.

@@ -12,8 +12,10 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Final
 
+from steward_api.key_change import find_predecessors
 from steward_api.receipt import Trigger
 from steward_api.verification import ReceiptRefused, Verdict, verify_receipt
+from steward_operator.archive.check import Issuer, select_keys
 from steward_operator.archive.errors import ArchiveError
 from steward_operator.archive.http_source import HttpSource
 from steward_operator.archive.keys import check_ed25519
@@ -72,9 +74,12 @@ class ErasureSteps:
         status = await self.runtimes.client.read_status(target)
         key = self.runtimes.key
         source = HttpSource(self.runtimes.session, target.base_url, uid, key)
-        keys = (status.public_key, key.public_key().public_bytes_raw())
+        of = (subject.namespace, subject.name)
+        older = find_predecessors(status.public_key, status.key_changes, of, check_ed25519)
+        issuer = Issuer(*of, uid, status.public_key, older)
         for digest in reversed(await _list_digests(source, erasure)):
             raw = await source.read(digest)
+            keys = select_keys(raw, issuer, self.runtimes.public_keys)
             found = await asyncio.to_thread(verify_receipt, raw, keys, check_ed25519)
             claim = found.statement.predicate
             if claim.trigger is Trigger.ASSISTANT_DELETED and claim.assistant_uid == uid:

@@ -1,7 +1,9 @@
 """The operator's Ed25519 key: read from a file, made once as a Secret of the operator's namespace.
 
 The operator cannot read Secrets. It POSTs the Secret where the file is absent (409: the other
-replica did), and the kubelet shows it in the optional volume.
+replica did), and the kubelet shows it in the optional volume. Further files of the folder hold keys
+that are trusted beside it, so that the key can be replaced without a moment in which a runtime
+knows the wrong one.
 """
 
 from __future__ import annotations
@@ -18,6 +20,8 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from steward_api.blueprint import TrustedKey
 from steward_api.receipt import key_id_of
+from steward_operator.archive.errors import KeyUnreadable
+from steward_operator.archive.keys import parse_public_key
 from steward_operator.errors import AlreadyThereError, ConfigurationError
 from steward_operator.kube.client import KubeClient
 from steward_operator.kube.resources import SECRETS
@@ -51,9 +55,33 @@ def read_operator_key(path: Path) -> Ed25519PrivateKey:
     return key
 
 
-def build_trusted_key(key: Ed25519PrivateKey) -> TrustedKey:
-    """Return the public half as `trust.json` names it."""
-    raw = key.public_key().public_bytes_raw()
+def read_further_keys(path: Path) -> tuple[bytes, ...]:
+    """Read the raw public keys that are trusted beside the operator's own, by name of their file.
+
+    A file holds a private or a public key in PEM; of a private one the public half counts.
+
+    Raises:
+        ConfigurationError: if a file holds neither.
+    """
+    if not path.is_dir():
+        return ()
+    files = sorted(file for file in path.iterdir() if file.is_file() and file.name[0] != ".")
+    return tuple(_read_public(file) for file in files if file.name != KEY_FILE)
+
+
+def _read_public(file: Path) -> bytes:
+    content = file.read_bytes()
+    try:
+        if b"PRIVATE KEY" in content:
+            return read_operator_key(file).public_key().public_bytes_raw()
+        return parse_public_key(content, str(file))
+    except KeyUnreadable as fault:
+        raise ConfigurationError(f"{fault}; or take it out of Secret {SECRET_NAME}") from None
+
+
+def build_trusted_key(key: Ed25519PrivateKey | bytes) -> TrustedKey:
+    """Return the public half as `trust.json` names it; bytes are a raw public key."""
+    raw = key if isinstance(key, bytes) else key.public_key().public_bytes_raw()
     return TrustedKey(key_id=key_id_of(raw), public_key=base64.b64encode(raw).decode())
 
 

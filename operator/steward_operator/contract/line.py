@@ -29,7 +29,7 @@ class Line:
     @property
     def trusted_keys(self) -> tuple[TrustedKey, ...]:
         """Public keys that runtimes must trust."""
-        return () if self.runtimes is None else (self.runtimes.trusted_key,)
+        return () if self.runtimes is None else self.runtimes.trusted_keys
 
     async def ask(self, subject: Subject, uid: str) -> RuntimeStatus:
         """Ask a runtime for its status.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -16,7 +17,11 @@ from steward_api.blueprint import TrustedKey
 from steward_operator.contract.address import PodAddresses
 from steward_operator.contract.client import Erasure, RuntimeClient, RuntimeStatus, Target
 from steward_operator.contract.errors import RuntimeFault
-from steward_operator.contract.keys import build_trusted_key, obtain_operator_key
+from steward_operator.contract.keys import (
+    build_trusted_key,
+    obtain_operator_key,
+    read_further_keys,
+)
 from steward_operator.kube.client import KubeClient
 from steward_operator.kube.gate import build_middleware
 from steward_operator.objects import Subject
@@ -34,11 +39,18 @@ class Runtimes:
     session: aiohttp.ClientSession
     addresses: PodAddresses
     client: RuntimeClient
+    further_keys: tuple[bytes, ...] = ()
+    """Raw public keys that are trusted besides: of the key before, or of the next one."""
 
     @property
-    def trusted_key(self) -> TrustedKey:
-        """The public half of the operator's key."""
-        return build_trusted_key(self.key)
+    def public_keys(self) -> tuple[bytes, ...]:
+        """Raw public keys whose co-signatures count, the operator's own first."""
+        return tuple(dict.fromkeys((self.key.public_key().public_bytes_raw(), *self.further_keys)))
+
+    @property
+    def trusted_keys(self) -> tuple[TrustedKey, ...]:
+        """The public keys that runtimes must trust."""
+        return tuple(build_trusted_key(key) for key in self.public_keys)
 
     async def ask(self, subject: Subject, uid: str) -> RuntimeStatus:
         """Ask a runtime for its status.
@@ -87,13 +99,14 @@ async def open_runtimes(
         ConfigurationError: if there is no usable key.
     """
     key = await obtain_operator_key(key_path, client, namespace, time.monotonic)
+    further = await asyncio.to_thread(read_further_keys, key_path)
     connector = aiohttp.TCPConnector(limit=CONNECTIONS_MAX, keepalive_timeout=IDLE_SECONDS)
     gate = build_middleware(may_ask)
     async with aiohttp.ClientSession(
         connector=connector, trust_env=False, middlewares=(gate,)
     ) as session:
         calls = RuntimeClient(session, key, _now_seconds)
-        yield Runtimes(key, session, PodAddresses(client), calls)
+        yield Runtimes(key, session, PodAddresses(client), calls, further)
 
 
 def _now_seconds() -> int:

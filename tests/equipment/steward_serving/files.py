@@ -56,8 +56,14 @@ class ConfigFiles:
         """Take the older generations away."""
         shutil.rmtree(self.root / "keys/older")
 
-    def write_trust(self, *, has_operator: bool = True, denial: Denial | None = None) -> None:
-        """Write the trust document, with the operator's test key or without."""
+    def write_trust(
+        self,
+        *,
+        has_operator: bool = True,
+        denial: Denial | None = None,
+        operator_keys: tuple[TrustedKey, ...] | None = None,
+    ) -> None:
+        """Write the trust document, with the operator's test key, without, or with others."""
         raw = OPERATOR_KEY.public_key().public_bytes_raw()
         key = TrustedKey(
             key_id=hashlib.sha256(raw).hexdigest()[:16], public_key=base64.b64encode(raw).decode()
@@ -66,7 +72,7 @@ class ConfigFiles:
             namespace="test",
             assistant="helpdesk",
             uid=UID,
-            operator_keys=(key,) if has_operator else (),
+            operator_keys=operator_keys or ((key,) if has_operator else ()),
             denial=denial,
         )
         self.write("trust/trust.json", _render(trust))

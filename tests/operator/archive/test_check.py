@@ -20,7 +20,7 @@ PREVIOUS = "sha256:" + "5" * 64
 
 def check(raw: bytes, head: Head | None = None, issuer: Issuer = ISSUER) -> int:
     """Check a receipt; return how many signatures the envelope to co-sign has."""
-    return len(check_receipt(raw, issuer, OURS, head, check_ed25519).signatures)
+    return len(check_receipt(raw, issuer, (OURS,), head, check_ed25519).signatures)
 
 
 def test_takes_the_first_receipt_of_a_chain() -> None:

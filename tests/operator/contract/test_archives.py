@@ -11,8 +11,9 @@ from typing import cast
 import aiohttp
 import httpx
 import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from steward_api.verification import Verdict
+from steward_api.verification import ReceiptRefused, Verdict
 from steward_loopback.polling import STEP_SECONDS
 from steward_model_server import ModelServer, Received, Say
 from steward_operator.archive.errors import ReceiptForeign
@@ -21,7 +22,7 @@ from steward_operator.contract.address import PodAddresses
 from steward_operator.contract.archives import Archives
 from steward_operator.contract.client import RuntimeClient
 from steward_operator.contract.erasures import ErasureSteps
-from steward_operator.contract.errors import RuntimeFault, RuntimeUnreachable
+from steward_operator.contract.errors import RuntimeFault, RuntimeRefused, RuntimeUnreachable
 from steward_operator.contract.runtimes import Runtimes
 from steward_operator.objects import Subject
 from steward_operator.plan.world import ErasureReport
@@ -65,13 +66,17 @@ def runtime(tmp_path: Path) -> Iterator[ServedRuntime]:
 
 
 @asynccontextmanager
-async def opened(runtime: ServedRuntime) -> AsyncIterator[Runtimes]:
+async def opened(
+    runtime: ServedRuntime,
+    key: Ed25519PrivateKey = OPERATOR_KEY,
+    further_keys: tuple[bytes, ...] = (),
+) -> AsyncIterator[Runtimes]:
     """Open the contract with one runtime."""
     clock = SystemClock()
     async with aiohttp.ClientSession() as session:
-        client = RuntimeClient(session, OPERATOR_KEY, lambda: clock.now_ms() // 1_000)
+        client = RuntimeClient(session, key, lambda: clock.now_ms() // 1_000)
         addresses = cast("PodAddresses", Addresses(runtime.admin_url))
-        yield Runtimes(OPERATOR_KEY, session, addresses, client)
+        yield Runtimes(key, session, addresses, client, further_keys)
 
 
 async def prove(steps: ErasureSteps) -> list[ErasureReport]:
@@ -177,3 +182,36 @@ async def test_a_signing_key_that_was_swapped_is_not_followed(
         runtime.start()
         with pytest.raises(ReceiptForeign, match="successor"):
             await Archives(tmp_path / "archive", runtimes).pull(HELPDESK, UID)
+
+
+async def test_the_operators_key_is_replaced_while_both_are_trusted(
+    runtime: ServedRuntime, tmp_path: Path
+) -> None:
+    """What the old key co-signed still counts; the runtime takes tokens of the new one."""
+    old, new = OPERATOR_KEY, Ed25519PrivateKey.from_private_bytes(b"\x0b" * 32)
+    before = (old.public_key().public_bytes_raw(),)
+    async with opened(runtime) as runtimes:
+        assert (await prove(ErasureSteps(runtimes, Archives(tmp_path, runtimes))))[-1].is_proven
+    async with opened(runtime, new, before) as runtimes:
+        with pytest.raises(RuntimeRefused):
+            await runtimes.ask(HELPDESK, UID)
+        runtime.files.write_trust(operator_keys=runtimes.trusted_keys)
+        await until_asked(runtimes)
+        archives = Archives(tmp_path, runtimes)
+        await archives.pull(HELPDESK, UID)
+        assert archives.find_erasure_verdict(HELPDESK, UID) is Verdict.COMPLETE
+    async with opened(runtime, new) as runtimes:
+        with pytest.raises(ReceiptRefused):
+            Archives(tmp_path, runtimes).find_erasure_verdict(HELPDESK, UID)
+
+
+async def until_asked(runtimes: Runtimes) -> None:
+    """Wait until the runtime has read its trust document again."""
+    async with asyncio.timeout(30):
+        while True:
+            try:
+                await runtimes.ask(HELPDESK, UID)
+            except RuntimeRefused:
+                await asyncio.sleep(STEP_SECONDS)
+            else:
+                return

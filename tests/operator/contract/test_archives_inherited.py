@@ -20,7 +20,7 @@ from steward_receipts import OPERATOR, RUNTIME, build_claim, build_statement, ra
 class _Keyed:
     """Stands for the runtimes where only the operator's key is read."""
 
-    key = OPERATOR
+    public_keys = (raw_public(OPERATOR),)
 
 
 @pytest.mark.parametrize(("uid", "verdict"), [("uid-1", Verdict.COMPLETE), ("uid-2", None)])

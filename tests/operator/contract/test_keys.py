@@ -9,6 +9,7 @@ from typing import cast
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from steward_operator.contract import keys
 from steward_operator.contract.keys import (
@@ -16,6 +17,7 @@ from steward_operator.contract.keys import (
     SECRET_NAME,
     build_key_secret,
     obtain_operator_key,
+    read_further_keys,
     read_operator_key,
 )
 from steward_operator.errors import AlreadyThereError, ConfigurationError
@@ -110,3 +112,25 @@ async def test_says_what_to_mount_when_the_file_never_shows(tmp_path: Path) -> N
             tmp_path / "none", as_client(api), "steward-system", lambda: next(ticks)
         )
     assert len(api.created) == 1
+
+
+def test_further_files_are_trusted_beside_the_key(tmp_path: Path) -> None:
+    """Old and new overlap: a private key counts by its public half, a public one as it is."""
+    old, new = (Ed25519PrivateKey.from_private_bytes(bytes([n]) * 32) for n in (8, 9))
+    (tmp_path / KEY_FILE).write_bytes(pem_of(KEY))
+    (tmp_path / "next.pem").write_bytes(pem_of(new))
+    (tmp_path / "before.pem").write_bytes(
+        old.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
+    )
+    (tmp_path / "..data").mkdir()
+    found = read_further_keys(tmp_path)
+    assert found == (old.public_key().public_bytes_raw(), new.public_key().public_bytes_raw())
+    assert read_further_keys(tmp_path / KEY_FILE) == ()
+
+
+def test_a_further_file_without_a_key_is_refused(tmp_path: Path) -> None:
+    """A typing error in the Secret is said at start, not found out by a refused token."""
+    (tmp_path / KEY_FILE).write_bytes(pem_of(KEY))
+    (tmp_path / "next.pem").write_bytes(b"not a key")
+    with pytest.raises(ConfigurationError, match=SECRET_NAME):
+        read_further_keys(tmp_path)
