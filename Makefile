@@ -76,7 +76,7 @@ sbom: setup
 	@$(BIN)/python .ci/sbom.py $(ARGS)
 
 release: setup ## build a release into dist and sign it with KEY
-	@$(BIN)/python .ci/release.py build --key $(or $(KEY),release-key.pem) $(ARGS)
+	@PYTHONPATH=$(PYTHONPATH_OF_TESTS) $(BIN)/python .ci/release.py build --key $(or $(KEY),release-key.pem) $(ARGS)
 
 clean: ## remove what was built here, the environment included
 	@rm -rf $(VENV) .venv-* build dist .steward $(CACHE)

@@ -19,10 +19,10 @@ from typing import Final
 from steward_release.archives import load_archive
 from steward_release.asking import add_image_options, build_images
 from steward_release.building import Built, archive_path, gather_version
-from steward_release.errors import BuildFailed, ReleaseError
+from steward_release.errors import BuildFailed, ReleaseError, ToolMissing
 from steward_release.materials import build_image_bill, build_image_subject, build_wheel_bill
 from steward_release.pins import ROOT
-from steward_release.programs import resolve_program, run_program
+from steward_release.programs import run_program
 from steward_release.provenance import (
     Source,
     build_statement,
@@ -134,8 +134,24 @@ def add_chart(folder: Path) -> None:
     if not (CHART / "Chart.yaml").is_file():
         tell("there is no chart in this checkout; the release has none")
         return
-    helm = resolve_program("helm", "see https://helm.sh; it packs the chart")
-    run_program(helm, "package", CHART, "--destination", folder, timeout_seconds=120)
+    run_program(resolve_helm(), "package", CHART, "--destination", folder, timeout_seconds=120)
+
+
+def resolve_helm() -> str | Path:
+    """Return this machine's helm, else the pinned one that the chart is tested with.
+
+    Raises:
+        ToolMissing: if neither can be had.
+    """
+    if (own := shutil.which("helm")) is not None:
+        return own
+    from steward_lab.errors import LabError
+    from steward_lab.helm import HelmLine, install_helm
+
+    try:
+        return install_helm(HelmLine.HELM_4)
+    except LabError as error:
+        raise ToolMissing(f"helm, which packs the chart, is missing: {error}") from error
 
 
 def add_images(folder: Path, archives: Path) -> None:

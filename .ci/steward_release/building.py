@@ -10,13 +10,14 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 
 from steward_release.archives import load_archive
 from steward_release.buildah import Buildah, gather_cache_folder
 from steward_release.index import open_index_secrets
-from steward_release.lab_python import Bases
+from steward_release.lab_python import TIME_OF_FILES, Bases
 from steward_release.pins import load_project
 from steward_release.sources import (
     WHEEL_SOURCES,
@@ -168,12 +169,13 @@ def _build_options(image: Image, plan: Plan) -> tuple[str, ...]:
         "BUILD_BASE": plan.bases.build_base,
         "VERSION": plan.version,
         "REVISION": revision.commit,
+        "CREATED": datetime.fromtimestamp(revision.epoch, UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
         "SOURCE_DATE_EPOCH": str(wheel.epoch),
     }
     pairs = (
         part for name, value in arguments.items() for part in ("--build-arg", f"{name}={value}")
     )
-    return (*pairs, "--timestamp", str(revision.epoch))
+    return (*pairs, "--timestamp", str(TIME_OF_FILES))
 
 
 def _measure(buildah: Buildah, archive: Path, base: str) -> dict[str, Any]:

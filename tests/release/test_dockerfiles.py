@@ -58,9 +58,8 @@ def test_the_base_is_an_argument_with_a_public_default(dockerfile: Path) -> None
 
 
 def test_no_installer_and_no_secret_reaches_the_image(dockerfile: Path) -> None:
-    """Packages come from earlier stages; the last one runs neither pip nor apt."""
-    for word, rest in last_stage(dockerfile):
-        assert word != "RUN" or not re.search(r"pip|apt|mount|curl|wget", rest), rest
+    """Packages come from earlier stages; the last one runs nothing, so it is the same each time."""
+    assert "RUN" not in {word for word, _ in last_stage(dockerfile)}
     assert "://" not in dockerfile.read_text(encoding="utf-8")
 
 
@@ -80,7 +79,15 @@ def test_images_say_what_they_are(dockerfile: Path) -> None:
     """Title, licence, version, revision and base are labels of the OCI image specification."""
     labels = " ".join(rest for word, rest in last_stage(dockerfile) if word == "LABEL")
     named = set(re.findall(r"org\.opencontainers\.image\.([a-z.]+)=", labels))
-    assert named >= {"title", "description", "licenses", "version", "revision", "base.name"}
+    assert named >= {
+        "title",
+        "description",
+        "licenses",
+        "version",
+        "revision",
+        "created",
+        "base.name",
+    }
 
 
 def test_the_context_is_a_list_of_what_is_wanted() -> None:
