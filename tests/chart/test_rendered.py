@@ -18,6 +18,7 @@ from steward_chart.rendering import (
     gather_rights,
     render_chart,
     select,
+    select_workloads,
 )
 from steward_lab.helm import HelmLine
 from steward_lab.pins import REPOSITORY
@@ -160,8 +161,8 @@ def test_the_operator_understands_its_flags() -> None:
 def test_the_archive_understands_its_flags() -> None:
     """It has the one volume, and waits for the key that the operator makes."""
     objects = render_chart(SCOPED)
-    archive = find(objects, "Deployment", "steward-archive")
-    assert archive["spec"]["strategy"] == {"type": "Recreate"}
+    archive = find(objects, "StatefulSet", "steward-archive")
+    assert archive["spec"]["replicas"] == 1
     pod = archive["spec"]["template"]["spec"]
     options = parse_archive_options(pod["containers"][0]["args"])
     assert options.namespace == "team-a"
@@ -170,20 +171,30 @@ def test_the_archive_understands_its_flags() -> None:
     assert not volumes["keys"]["secret"].get("optional")
     mounts = {mount["mountPath"] for mount in pod["containers"][0]["volumeMounts"]}
     assert {str(options.key_path), str(options.archive_path)} <= mounts
-    claim = volumes["archive"]["persistentVolumeClaim"]["claimName"]
-    kept = find(objects, "PersistentVolumeClaim", claim)["metadata"]["annotations"]
-    assert kept == {"helm.sh/resource-policy": "keep"}
+    (claim,) = archive["spec"]["volumeClaimTemplates"]
+    assert claim["metadata"]["name"] == "archive"
+    assert not select(objects, "PersistentVolumeClaim")
+
+
+def test_a_volume_of_ones_own_takes_the_place_of_the_archives() -> None:
+    """It is mounted by name, and no claim is asked for."""
+    objects = render_chart({"archive": {"existingClaim": "receipts"}})
+    archive = find(objects, "StatefulSet", "steward-archive")["spec"]
+    volumes = {volume["name"]: volume for volume in archive["template"]["spec"]["volumes"]}
+    assert volumes["archive"]["persistentVolumeClaim"] == {"claimName": "receipts"}
+    assert "volumeClaimTemplates" not in archive
 
 
 def test_assistants_let_in_operator_and_archive() -> None:
     """Their policies select this label in the operator's namespace, whatever the release's name."""
-    for deployment in select(render_chart({"fullnameOverride": "guard"}), "Deployment"):
-        assert deployment["spec"]["template"]["metadata"]["labels"][NAME] == FIELD_MANAGER
+    for workload in select_workloads(render_chart({"fullnameOverride": "guard"})):
+        assert workload["spec"]["template"]["metadata"]["labels"][NAME] == FIELD_MANAGER
 
 
 def test_selectors_select_their_own_pods_and_no_others() -> None:
     """Operator, archive and demo model are three sets."""
-    found = select(render_chart(FULL), "Deployment")
+    found = select_workloads(render_chart(FULL))
+    assert len(found) == 3
     for chooser in found:
         wanted = chooser["spec"]["selector"]["matchLabels"].items()
         chosen = [d for d in found if wanted <= d["spec"]["template"]["metadata"]["labels"].items()]
@@ -232,7 +243,7 @@ def test_a_scoped_release_judges_writes_in_its_namespace_alone() -> None:
 
 GONE = {
     "rbac.create": {"Role", "RoleBinding", "ClusterRoleBinding"},
-    "archive.enabled": {"PersistentVolumeClaim"},
+    "archive.enabled": {"StatefulSet"},
     "crds.install": {"CustomResourceDefinition"},
     "admissionPolicies.enabled": {
         "ValidatingAdmissionPolicy",

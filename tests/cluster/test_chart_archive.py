@@ -119,7 +119,7 @@ def test_an_erasure_ends_when_the_archive_holds_its_proof(
             "the end of the erasure",
             SECONDS,
         )
-    archive = node.claim_directory("steward-archive", NAMESPACE)
+    archive = node.claim_directory("archive-steward-archive-0", NAMESPACE)
     claim = find_proofs(plane, archive, uid)[-1]
     assert sum(store.rows_deleted for store in claim.stores) > 0
     records = plane.admin.list("v1/ConfigMap", NAMESPACE)

@@ -26,6 +26,7 @@ from steward_operator_lab.samples import build_assistant, build_needs
 pytestmark = [pytest.mark.cluster, pytest.mark.timeout(300)]
 
 DEPLOYMENT = "apps/v1/Deployment"
+ARCHIVE_CLAIM = "archive-steward-archive-0"
 
 
 @pytest.fixture(scope="module")
@@ -80,12 +81,16 @@ def test_a_release_serves_is_upgraded_and_leaves_what_users_made(
     make_assistant(plane, team, "helper")
     wait_ready(plane.admin, team)
 
-    release.upgrade({"operator": {"resyncSeconds": 300, "replicas": 3}})
+    changed = {"operator": {"resyncSeconds": 300, "replicas": 3}, "archive": {"enabled": False}}
+    release.upgrade(changed)
+    assert not plane.admin.find("apps/v1/StatefulSet", "steward-archive", NAMESPACE)
     deployment = plane.admin.get(DEPLOYMENT, "steward-operator", NAMESPACE)
     assert deployment["status"]["readyReplicas"] == 3
     release.roll_back()
     deployment = plane.admin.get(DEPLOYMENT, "steward-operator", NAMESPACE)
     assert deployment["spec"]["replicas"] == 2
+    archive = plane.admin.get("apps/v1/StatefulSet", "steward-archive", NAMESPACE)
+    assert archive["status"]["readyReplicas"] == 1
     assert release.read_revision() == 3
     make_assistant(plane, team, "second")
     wait_ready(plane.admin, team, "second")
@@ -99,7 +104,7 @@ def test_a_release_serves_is_upgraded_and_leaves_what_users_made(
     kept = plane.admin.list("apiextensions.k8s.io/v1/CustomResourceDefinition")
     assert len(kept) == len(KINDS)
     assert plane.admin.get(ASSISTANT_KIND, "helper", team)
-    assert plane.admin.get("v1/PersistentVolumeClaim", "steward-archive", NAMESPACE)
+    assert plane.admin.get("v1/PersistentVolumeClaim", ARCHIVE_CLAIM, NAMESPACE)
     assert plane.admin.get("v1/Secret", "steward-operator-keys", NAMESPACE)
     assert plane.admin.find("v1/PersistentVolumeClaim", "helper-data", team)
     assert not plane.admin.list("rbac.authorization.k8s.io/v1/RoleBinding", NAMESPACE)

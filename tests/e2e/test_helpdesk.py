@@ -12,6 +12,8 @@ from typing import Any
 
 import pytest
 
+from steward_api.verification import parse_envelope
+from steward_cli.demo.proof import count_deleted
 from steward_lab.waiting import wait_until
 from steward_node.cluster import Cluster
 from steward_node.installing import NAMESPACE as OPERATOR_NAMESPACE
@@ -53,10 +55,9 @@ def read_shelf(cluster: Cluster, uid: str) -> dict[str, Any]:
     return found
 
 
-def count_deleted(receipt: bytes) -> int:
-    """How many conversations a receipt proves to be deleted."""
-    payload = json.loads(base64.b64decode(json.loads(receipt)["payload"]))
-    return json.dumps(payload).count('"Conversations"')
+def is_about_conversations(receipt: bytes) -> bool:
+    """Whether a receipt says that a conversation was deleted."""
+    return count_deleted(parse_envelope(receipt), DataClass.CONVERSATIONS) > 0
 
 
 @pytest.fixture(scope="module")
@@ -92,11 +93,13 @@ def test_the_purge_leaves_a_receipt_in_the_archive(
 
     def is_archived() -> bool:
         kept.update(read_shelf(cluster, uid))
-        return any(count_deleted(base64.b64decode(item)) for item in kept["receipts"])
+        return any(is_about_conversations(base64.b64decode(item)) for item in kept["receipts"])
 
     wait_until(is_archived, "the receipt in the archive", deadline_seconds=120)
     receipt = next(
-        content for content in map(base64.b64decode, kept["receipts"]) if count_deleted(content)
+        content
+        for content in map(base64.b64decode, kept["receipts"])
+        if is_about_conversations(content)
     )
     verdict = verify(cluster, receipt, kept["pin"], tmp_path)
     assert verdict.returncode == 0, verdict.stdout + verdict.stderr

@@ -211,7 +211,7 @@ class Archive(Frozen):
     enabled: bool = True
     """Pull, co-sign and keep the receipts of every Assistant."""
     size: Size = "1Gi"
-    """Size of the volume. A receipt has 5 KiB; a run that found something to delete makes one."""
+    """Size of the volume when it is made. A receipt of a run that deleted something has 5 KiB."""
     storage_class_name: OptionalName = ""
     """StorageClass of the volume; empty means the cluster's default."""
     existing_claim: OptionalName = ""

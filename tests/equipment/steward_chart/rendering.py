@@ -92,9 +92,14 @@ def find(objects: Iterable[Manifest], kind: str, name: str) -> Manifest:
     return found
 
 
+def select_workloads(objects: Iterable[Manifest]) -> list[Manifest]:
+    """Returns whatever runs Pods."""
+    return [found for found in objects if found["kind"] in {"Deployment", "StatefulSet"}]
+
+
 def gather_pods(objects: Iterable[Manifest]) -> Iterator[Manifest]:
-    """Yields the Pod spec of every Deployment."""
-    for found in select(objects, "Deployment"):
+    """Yields the Pod spec of everything that runs Pods."""
+    for found in select_workloads(objects):
         yield found["spec"]["template"]["spec"]
 
 
