@@ -21,6 +21,7 @@ from steward_node.cluster import Cluster, open_cluster
 from steward_node.errors import PrerequisiteError
 from steward_node.installing import Installation, prepare_installation
 from steward_node.layout import gather_place
+from steward_node.leftovers import gather_leftovers
 from steward_node.prerequisites import check_prerequisites
 from steward_node.showing import Example, apply_example, gather_examples, wait_example
 
@@ -86,6 +87,8 @@ def cluster(request: pytest.FixtureRequest, report: Report) -> Iterator[Cluster]
             yield opened
             if request.session.testsfailed and opened.node is not None:
                 opened.node.keep_logs()
+        left = gather_leftovers(gather_place())
+        assert os.environ.get("CLUSTER") or not left, f"the node left behind: {left}"
     except LabError as error:
         pytest.exit(str(error), returncode=1)
 

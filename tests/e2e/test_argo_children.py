@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -22,7 +21,11 @@ from steward_operator_lab.samples import build_whole_set
 pytest_plugins = ("steward_argo.fixtures",)
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(300)]
 
-STEADY_SECONDS = float(os.environ.get("STEWARD_STEADY_SECONDS", "60"))
+STEADY = (
+    pytest.param(60.0, id="one-minute"),
+    pytest.param(180.0, id="three-minutes", marks=pytest.mark.full),
+    pytest.param(600.0, id="ten-minutes", marks=pytest.mark.soak),
+)
 WATCHED_SECONDS = 15.0
 REFRESH_SECONDS = 10.0
 AT_REST = Look("Synced", "Healthy", "Succeeded")
@@ -157,12 +160,13 @@ def test_children_are_not_claimed_by_label_either(deliver: Deliver) -> None:
     assert name_children(delivery) == before
 
 
-@pytest.mark.timeout(STEADY_SECONDS + 240)
-def test_nothing_flaps_while_nothing_changes(desk: Delivery) -> None:
+@pytest.mark.timeout(900)
+@pytest.mark.parametrize("seconds", STEADY)
+def test_nothing_flaps_while_nothing_changes(desk: Delivery, seconds: float) -> None:
     """Argo CD compares every ten seconds, says the same each time, and nobody writes."""
     before = list_versions(desk)
     with ThreadPoolExecutor(1) as pool:
-        watched = pool.submit(desk.record, STEADY_SECONDS)
+        watched = pool.submit(desk.record, seconds)
         while not watched.done():
             desk.refresh()
             try:

@@ -7,7 +7,7 @@ from copy import deepcopy
 
 import pytest
 
-from steward_argo.applications import Deliver, read_resource
+from steward_argo.applications import WAVE, Deliver, read_resource
 from steward_lab.kube_client import Manifest
 from steward_operator_lab.reading import ASSISTANT_KIND
 from steward_operator_lab.samples import build_assistant, build_needs, build_prompt
@@ -18,7 +18,6 @@ pytestmark = [pytest.mark.e2e, pytest.mark.timeout(420)]
 MANY = 50
 MANY_SECONDS = 240.0
 WATCHED_SECONDS = 25.0
-WAVE = "argocd.argoproj.io/sync-wave"
 
 
 def with_wave(manifest: Manifest, wave: int) -> Manifest:

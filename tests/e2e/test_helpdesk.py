@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from steward_api.meta import DataClass
 from steward_api.verification import parse_envelope
 from steward_cli.demo.proof import count_deleted
 from steward_lab.waiting import wait_until
