@@ -21,6 +21,7 @@ API = "argoproj.io/v1alpha1"
 KIND = f"{API}/Application"
 REFRESH = "argocd.argoproj.io/refresh"
 FINALIZER = "resources-finalizer.argocd.argoproj.io"
+WAVE = "argocd.argoproj.io/sync-wave"
 SYNC_SECONDS = 90.0
 SERVER_SIDE = "ServerSideApply=true"
 

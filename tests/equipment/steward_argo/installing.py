@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import secrets
 import shutil
+import subprocess
 from pathlib import Path
 from typing import Any
-
-import yaml
 
 from steward_argo.customizations import CONFIG_MAP
 from steward_argo.health import FOLDER
 from steward_lab.building import build_set, report_to_stderr
-from steward_lab.errors import BuildError
+from steward_lab.errors import BuildError, LabError
 from steward_lab.kube_client import KubeClient
 from steward_lab.pins import BinarySet, ModuleFiles, Target
 from steward_lab.toolchain import Report
@@ -20,6 +19,7 @@ from steward_lab.toolchain import Report
 Manifest = dict[str, Any]
 
 NAMESPACE = "argocd"
+KUBECTL_SECONDS = 60.0
 MODULE = "github.com/argoproj/argo-cd/v3"
 CRDS = ("manifests/crds/application-crd.yaml", "manifests/crds/appproject-crd.yaml")
 PART_OF = {"app.kubernetes.io/part-of": "argocd"}
@@ -54,13 +54,12 @@ def build_argo_cd(report: Report = report_to_stderr) -> Path:
 
 
 def build_objects(tracking: str) -> tuple[Manifest, ...]:
-    """Return the configuration of an Argo CD that knows our kinds' health.
+    """Return the configuration of an Argo CD that knows nothing of ours yet.
 
     Args:
         tracking: How it marks what it applied: `annotation` (its default), `label`, or both.
     """
-    shipped = yaml.safe_load((FOLDER / CONFIG_MAP).read_text(encoding="utf-8"))
-    data = {**shipped["data"], "application.resourceTrackingMethod": tracking}
+    data = {"application.resourceTrackingMethod": tracking}
     return (
         {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": NAMESPACE}},
         build_plain("ConfigMap", "argocd-cm", data=data),
@@ -93,7 +92,29 @@ def build_project() -> Manifest:
     }
 
 
-def apply_objects(admin: KubeClient, tracking: str) -> None:
-    """Put Argo CD's configuration into a cluster that has its CRDs."""
+def apply_objects(admin: KubeClient, tracking: str, kubectl: tuple[str, ...]) -> None:
+    """Put Argo CD's configuration into a cluster that has its CRDs, then ours as users do.
+
+    Args:
+        admin: Client of the cluster.
+        tracking: How Argo CD marks what it applied.
+        kubectl: The program, with the option that says how to reach the same cluster.
+    """
     for manifest in build_objects(tracking):
         admin.apply(manifest)
+    ours = ("--field-manager=steward", f"--filename={FOLDER / CONFIG_MAP}")
+    run_kubectl(*kubectl, "apply", "--server-side", *ours)
+
+
+def run_kubectl(*command: str) -> str:
+    """Run kubectl and return what it printed.
+
+    Raises:
+        LabError: It failed.
+    """
+    done = subprocess.run(
+        command, check=False, capture_output=True, text=True, timeout=KUBECTL_SECONDS
+    )
+    if done.returncode != 0:
+        raise LabError(f"{' '.join(command)} failed: {done.stderr.strip()}")
+    return done.stdout

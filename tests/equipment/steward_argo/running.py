@@ -65,6 +65,7 @@ class ArgoCD(contextlib.AbstractContextManager["ArgoCD"]):
         self._ports = gather_ports()
         self.repository = Repository(self.directory, self._ports["git"])
         self._tracking = tracking
+        self._kubectl = (str(kubectl), f"--kubeconfig={kubeconfig}")
         self._environment = self._build_environment(kubeconfig, kubectl)
         self._processes: tuple[ChildProcess, ...] = ()
 
@@ -95,7 +96,7 @@ class ArgoCD(contextlib.AbstractContextManager["ArgoCD"]):
         """
         binaries = build_argo_cd()
         self._apply_crds(binaries / "crds")
-        apply_objects(self.admin, self._tracking)
+        apply_objects(self.admin, self._tracking, self._kubectl)
         program = str(binaries / "argocd")
         redis = f"--redis=127.0.0.1:{self._ports['redis']}"
         repository = f"127.0.0.1:{self._ports['repository']}"

@@ -9,21 +9,19 @@ from __future__ import annotations
 import base64
 import contextlib
 import json
-import subprocess
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from steward_api.meta import API_VERSION
+from steward_argo.installing import run_kubectl
 from steward_lab.control_plane import ControlPlane
-from steward_lab.errors import LabError
 from steward_lab.kube_client import KubeClient
 from steward_lab.kubelet import Kubelet, Outcome, Rule
 from steward_operator_lab.contract import Keeper, run_keeper
 from steward_operator_lab.operating import MANIFESTS
 
 ACCOUNT = "steward-argo-tests"
-KUBECTL_SECONDS = 60.0
 GARBAGE_SECONDS = 60.0
 
 
@@ -120,17 +118,3 @@ def run_cluster_stage(kubeconfig: Path, kubectl: Path, folder: Path) -> Iterator
     finally:
         run_kubectl(*command, "delete", "clusterrolebinding", ACCOUNT, "--ignore-not-found")
         run_kubectl(*command, "delete", "serviceaccount", *account)
-
-
-def run_kubectl(*command: str) -> str:
-    """Run kubectl and return what it printed.
-
-    Raises:
-        LabError: It failed.
-    """
-    done = subprocess.run(
-        command, check=False, capture_output=True, text=True, timeout=KUBECTL_SECONDS
-    )
-    if done.returncode != 0:
-        raise LabError(f"{' '.join(command)} failed: {done.stderr.strip()}")
-    return done.stdout
