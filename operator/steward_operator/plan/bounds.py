@@ -78,7 +78,7 @@ def _check_model(model: Model, policy: ClusterAssistantPolicy) -> tuple[Problem,
     destination = _parse(endpoint.base_url, model.metadata.namespace)
     if destination is None or is_host_in(destination, model_hosts(policy)):
         return ()
-    return (beyond_host("spec.openAI.baseUrl", policy, destination, "models"),)
+    return (build_host_problem("spec.openAI.baseUrl", policy, destination, "models"),)
 
 
 def _check_tool(tool: Tool, policy: ClusterAssistantPolicy) -> tuple[Problem, ...]:
@@ -86,15 +86,15 @@ def _check_tool(tool: Tool, policy: ClusterAssistantPolicy) -> tuple[Problem, ..
     destination = _parse(endpoint.url, tool.metadata.namespace) if endpoint else None
     if destination is None or is_host_in(destination, tool_hosts(policy)):
         return ()
-    return (beyond_host("spec.http.url", policy, destination, "tools"),)
+    return (build_host_problem("spec.http.url", policy, destination, "tools"),)
 
 
-def beyond_host(
+def build_host_problem(
     field: str, policy: ClusterAssistantPolicy, destination: Destination, place: str
 ) -> Problem:
     """Return the problem of a host that `spec.<place>.allowedHosts` of a policy leaves out."""
     problem = f"host {render_host(destination)} is not in spec.{place}.allowedHosts"
-    return _beyond(field, policy, problem, f"use a host that is, {ASK}")
+    return _build_problem(field, policy, problem, f"use a host that is, {ASK}")
 
 
 def _parse(url: str, namespace: str) -> Destination | None:
@@ -120,10 +120,10 @@ def check_windows(windows: Iterable[Any], policy: ClusterAssistantPolicy) -> tup
         least, greatest = bound.min_keep_seconds, bound.max_keep_seconds
         if least is not None and window.keep_seconds < least:
             problem = f"must be at least {least} ({place}.minKeepSeconds)"
-            problems.append(_beyond(field, policy, problem, f"keep it longer, {ASK}"))
+            problems.append(_build_problem(field, policy, problem, f"keep it longer, {ASK}"))
         if greatest is not None and window.keep_seconds > greatest:
             problem = f"must be at most {greatest} ({place}.maxKeepSeconds)"
-            problems.append(_beyond(field, policy, problem, f"keep it shorter, {ASK}"))
+            problems.append(_build_problem(field, policy, problem, f"keep it shorter, {ASK}"))
     return tuple(problems)
 
 
@@ -141,7 +141,7 @@ def check_deletion(assistant: Assistant, policy: ClusterAssistantPolicy) -> tupl
     if wanted is None or assistant.spec.deletion_policy is wanted:
         return ()
     problem = f"must be {wanted} (spec.requiredDeletionPolicy)"
-    return (_beyond("spec.deletionPolicy", policy, problem, f"set it, {ASK}"),)
+    return (_build_problem("spec.deletionPolicy", policy, problem, f"set it, {ASK}"),)
 
 
 def _check_zones(assistant: Assistant, policy: ClusterAssistantPolicy) -> tuple[Problem, ...]:
@@ -152,7 +152,7 @@ def _check_zones(assistant: Assistant, policy: ClusterAssistantPolicy) -> tuple[
     if not beyond:
         return ()
     problem = f"{', '.join(beyond)} not in spec.residency.allowedZones"
-    return (_beyond("spec.residency.zones", policy, problem, f"name allowed zones, {ASK}"),)
+    return (_build_problem("spec.residency.zones", policy, problem, f"name allowed zones, {ASK}"),)
 
 
 def _check_guests(assistant: Assistant, policy: ClusterAssistantPolicy) -> Iterator[Problem]:
@@ -161,11 +161,11 @@ def _check_guests(assistant: Assistant, policy: ClusterAssistantPolicy) -> Itera
         if not is_guest_allowed(peer.namespace, own, policy):
             field = f"spec.exposure.allowedFrom[{peer.namespace}]"
             problem = "not in spec.exposure.allowedNamespaces"
-            yield _beyond(field, policy, problem, f"remove it, {ASK}")
+            yield _build_problem(field, policy, problem, f"remove it, {ASK}")
     for cidr in exposure.allowed_cidrs:
         if not is_network_in(cidr, guest_networks(policy)):
             problem = f"{cidr} is not within spec.exposure.allowedCidrs"
-            yield _beyond("spec.exposure.allowedCidrs", policy, problem, f"remove it, {ASK}")
+            yield _build_problem("spec.exposure.allowedCidrs", policy, problem, f"remove it, {ASK}")
 
 
 _CHECKS: Final[dict[type, Callable[[Any, ClusterAssistantPolicy], tuple[Problem, ...]]]] = {
@@ -211,6 +211,8 @@ def tool_hosts(policy: ClusterAssistantPolicy) -> tuple[str, ...] | None:
     return policy.spec.tools.allowed_hosts if policy.spec.tools else None
 
 
-def _beyond(field: str, policy: ClusterAssistantPolicy, problem: str, remedy: str) -> Problem:
+def _build_problem(
+    field: str, policy: ClusterAssistantPolicy, problem: str, remedy: str
+) -> Problem:
     message = f"{problem} of {KIND} {policy.metadata.name}; {remedy}"
     return Problem(field, Reason.BEYOND_CLUSTER_POLICY, message)

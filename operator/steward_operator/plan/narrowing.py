@@ -16,7 +16,7 @@ from steward_operator.children.destinations import (
 )
 from steward_operator.plan.bounds import (
     Bounds,
-    beyond_host,
+    build_host_problem,
     check_bounds,
     check_deletion,
     check_windows,
@@ -132,4 +132,4 @@ def _check_hosts(
         for url in urls:
             destination = parse_destination(url, namespace)
             if not is_host_in(destination, hosts):
-                yield beyond_host("spec", policy, destination, place)
+                yield build_host_problem("spec", policy, destination, place)
