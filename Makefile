@@ -14,7 +14,7 @@ SOURCES := crds operator runtime tests bench .ci
 FIELDS ?= all
 
 .DEFAULT_GOAL := help
-.PHONY: help setup fmt check test golden crds chart docs mutate up demo bench ci e2e e2e-full images sbom release clean
+.PHONY: help setup fmt check test golden crds chart docs mutate up demo bench ci e2e e2e-full soak images sbom release clean
 
 help: ## list these words
 	@sed -n 's/^\([a-z0-9]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 16
@@ -68,6 +68,9 @@ e2e: setup ## a real node, chart, examples, enforced policies (root; else CLUSTE
 
 e2e-full: setup
 	@$(BIN)/pytest -v -m "e2e and not soak" $(ARGS) tests/e2e
+
+soak: setup
+	@$(BIN)/pytest -v -m "e2e and soak" $(ARGS) tests/e2e
 
 images: setup ## build the container images; ARGS=--lab-base where no image registry is reached
 	@$(BIN)/python .ci/images.py $(ARGS)

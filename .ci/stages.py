@@ -67,6 +67,7 @@ def build_ci_stages() -> tuple[Stage, ...]:
     stages = [*build_test_stages(), Stage(f"unit {SECOND_PYTHON}", second)]
     if (ROOT / "examples" / "01-helpdesk" / "demo.py").is_file():
         stages.append(Stage("demo", ("make", "--no-print-directory", "demo")))
+    stages.append(Stage("e2e", ("make", "--no-print-directory", "e2e")))
     return tuple(stages)
 
 
