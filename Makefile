@@ -47,6 +47,7 @@ crds: setup ## write crds/manifests from the models
 
 chart: setup
 	@$(BIN)/python -m steward_operator.chart charts/steward
+	@PYTHONPATH=$(PYTHONPATH_OF_TESTS) $(BIN)/python -m steward_argo health
 
 docs: setup ## write docs/reference from the models
 	@PYTHONPATH=$(PYTHONPATH_OF_TESTS) $(BIN)/python -m steward_docs docs

@@ -20,6 +20,7 @@ SECOND_PYTHON: Final = "3.13"
 """What the images run; the first one is the oldest that is supported."""
 UNIT_FOLDERS: Final = (
     "api",
+    "argo",
     "operator",
     "cli",
     "chart",

@@ -10,7 +10,7 @@ from steward_argo.health import FOLDER, SCRIPT
 
 
 def test_the_files_are_as_the_script_and_the_kinds_say() -> None:
-    """When this fails: `PYTHONPATH=tests/equipment .venv/bin/python -m steward_argo health`."""
+    """When this fails: `make chart`."""
     for path, text in render_files().items():
         assert path.read_text(encoding="utf-8") == text
 

@@ -13,7 +13,7 @@ from steward_argo.health import FOLDER, SCRIPT
 
 CONFIG_MAP = "argocd-cm.yaml"
 VALUES = "argo-cd-values.yaml"
-NOTE = "# Generated from health.lua by `python -m steward_argo health`; change that file instead.\n"
+NOTE = "# Generated from health.lua by `make chart`; change that file instead.\n"
 CONFIG_MAP_START = f"""{NOTE}\
 # Add it to what your Argo CD has:
 #   kubectl apply --server-side --field-manager=steward -f argocd-cm.yaml
