@@ -145,6 +145,7 @@ def test_the_operator_understands_its_flags() -> None:
         "runtime": {"image": image, "pullSecrets": [{"name": "registry"}]},
         "cluster": {"dns": {"namespace": "d", "podLabels": {"k8s-app": None, "a": "b"}}},
         "metrics": {"enabled": False},
+        "upgrade": {"maxConcurrent": 7},
         "keys": {"enabled": False},
         "archive": {"enabled": False},
     }
@@ -155,6 +156,7 @@ def test_the_operator_understands_its_flags() -> None:
     assert options.settings.runtime_image == f"r.test:5000/steward-runtime@{image['digest']}"
     assert options.settings.runtime_image_pull_policy == "Always"
     assert options.settings.runtime_image_pull_secrets == ("registry",)
+    assert options.settings.upgrade_max_concurrent == 7
     assert options.settings.dns_pod_labels == (("a", "b"),)
 
 
