@@ -19,7 +19,7 @@ from steward_lab.toolchain import Report
 from steward_node.binaries import build_node_binaries
 from steward_node.cluster import Cluster, open_cluster
 from steward_node.errors import PrerequisiteError
-from steward_node.installing import Installation, prepare_installation
+from steward_node.installing import Installation, build_images, prepare_installation
 from steward_node.layout import gather_place
 from steward_node.leftovers import gather_leftovers
 from steward_node.prerequisites import check_prerequisites
@@ -44,19 +44,23 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 def pytest_collection_finish(session: pytest.Session) -> None:
-    """Checks the machine and builds what a node needs, when a selected test needs it."""
+    """Checks the machine and builds what the selected tests need."""
     config = session.config
-    # Argo CD's scenarios bring up a stage of their own, or ask for `cluster` when they run.
-    is_needed = any("cluster" in getattr(item, "fixturenames", ()) for item in session.items)
-    if not is_needed or config.option.collectonly or os.environ.get("CLUSTER"):
+    selected = [item for item in session.items if item.get_closest_marker("e2e")]
+    if not selected or config.option.collectonly or os.environ.get("CLUSTER") == "current":
         return
+    report = build_report(config)
     try:
         check_prerequisites(gather_place())
-        build_node_binaries(build_report(config))
+        build_node_binaries(report)
+        if any("steward" in getattr(item, "fixturenames", ()) for item in selected):
+            build_images(report)
     except PrerequisiteError as error:
         if os.environ.get("E2E_OPTIONAL") != "1":
             pytest.exit(f"{error}\n(E2E_OPTIONAL=1 skips these tests)", returncode=1)
         config.stash[LACKING] = str(error)
+    except LabError as error:
+        pytest.exit(str(error), returncode=1)
 
 
 def build_report(config: pytest.Config) -> Report:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import pytest
 
-from steward_argo.applications import SERVER_SIDE, Deliver, read_resource
+from steward_argo.applications import SERVER_SIDE, Deliver, file_of, read_resource
 from steward_lab.kube_client import Manifest
 from steward_operator_lab.reading import ASSISTANT_KIND
 from steward_operator_lab.samples import (
     build_assistant,
     build_model,
     build_needs,
+    build_object,
     build_prompt,
     build_tool,
     build_whole_set,
@@ -47,11 +48,9 @@ def test_a_prompt_with_an_unknown_variable_is_degraded_in_our_words(deliver: Del
     before = team.admin.get(ASSISTANT_KIND, "desk", team.namespace)["status"]
 
     team.push(build_prompt(template="Help {{nobody}}."))
-    application = team.wait_delivered("Degraded")
-    health, message = read_resource(application, "Prompt", "prompt")
-    assert (health, "undeclared variables: nobody" in message) == ("Degraded", True)
-    health, message = read_resource(application, "Assistant", "desk")
-    assert (health, "Prompt prompt" in message) == ("Degraded", True)
+    team.wait_delivered("Degraded")
+    team.wait_degraded("Prompt", "prompt", "undeclared variables: nobody")
+    team.wait_degraded("Assistant", "desk", "Prompt prompt")
     after = team.admin.get(ASSISTANT_KIND, "desk", team.namespace)["status"]
     assert after["blueprintDigest"] == before["blueprintDigest"]
     deployment = team.admin.get("apps/v1/Deployment", "desk", team.namespace)
@@ -70,9 +69,8 @@ def test_a_reference_that_a_commit_takes_away_is_degraded_by_name(deliver: Deliv
     team.wait_delivered("Healthy")
 
     team.push(removed=("tool-tool.yaml",))
-    application = team.wait_delivered("Degraded")
-    health, message = read_resource(application, "Assistant", "desk")
-    assert (health, "spec.toolRefs" in message, "tool" in message) == ("Degraded", True, True)
+    team.wait_delivered("Degraded")
+    team.wait_degraded("Assistant", "desk", "spec.toolRefs[tool]")
 
     team.push(build_assistant("desk"))
     team.wait_delivered("Healthy")
@@ -103,3 +101,26 @@ def test_a_suspended_assistant_is_suspended_in_argo_cd(deliver: Deliver) -> None
     team.wait_delivered("Suspended")
     team.push(build_assistant("desk"))
     team.wait_delivered("Healthy")
+
+
+def test_a_bound_that_a_commit_tightens_is_degraded_where_it_bites(deliver: Deliver) -> None:
+    """The platform team delivers its bounds the same way; Model and Assistant say what is out."""
+    team = deliver()
+    policy = build_policy(team.namespace, "models.example.com")
+    team.push(*build_needs(), build_assistant("desk"), policy)
+    team.start()
+    assert read_health(team.wait_delivered("Healthy"))["ClusterAssistantPolicy"] == "Healthy"
+
+    team.push(build_policy(team.namespace, "elsewhere.example.com"))
+    team.wait_delivered("Degraded")
+    team.wait_degraded("Model", "chat", "models.example.com")
+    team.wait_degraded("Assistant", "desk", "models.example.com")
+
+    team.push(removed=(file_of(policy),))
+    team.wait_delivered("Healthy")
+
+
+def build_policy(namespace: str, host: str) -> Manifest:
+    """Return bounds that let Models of one namespace be at one host."""
+    spec = {"namespaces": [namespace], "models": {"allowedHosts": [host]}}
+    return build_object("ClusterAssistantPolicy", namespace, spec)

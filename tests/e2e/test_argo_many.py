@@ -7,7 +7,7 @@ from copy import deepcopy
 
 import pytest
 
-from steward_argo.applications import WAVE, Deliver, read_resource
+from steward_argo.applications import WAVE, Deliver
 from steward_lab.kube_client import Manifest
 from steward_operator_lab.reading import ASSISTANT_KIND
 from steward_operator_lab.samples import build_assistant, build_needs, build_prompt
@@ -75,5 +75,4 @@ def test_waves_the_wrong_way_round_name_what_is_missing(deliver: Deliver) -> Non
     team.push(*needs, with_wave(build_assistant("desk"), 0))
     team.start()
     team.wait_failed()
-    health, message = read_resource(team.read(), "Assistant", "desk")
-    assert (health, "Prompt prompt does not exist" in message) == ("Degraded", True)
+    team.wait_degraded("Assistant", "desk", "Prompt prompt does not exist")

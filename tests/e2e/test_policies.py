@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from steward_lab.processes import ChildProcess
+from steward_lab.waiting import wait_until
 from steward_node.cluster import Cluster, Enforcement
 from steward_node.installing import Installation
 from steward_node.layout import METADATA_ADDRESS, NODE_ADDRESS, OUTSIDE_ADDRESSES, SERVICE_ADDRESS
@@ -25,7 +26,7 @@ pytestmark = pytest.mark.e2e
 
 DECLARED, UNDECLARED = OUTSIDE_ADDRESSES
 PORT, OTHER_PORT = 9000, 9001
-STRANGERS = "strangers"
+STRANGERS, GUESTS = "strangers", "guests"
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,3 +191,50 @@ def test_declared_destinations_answer_and_nothing_else(
         ), name
         opened = {place for place, answer in entered.items() if answer is Answer.OPEN}
         assert opened == {"near http", "near metrics"}, name
+
+
+def test_only_declared_guests_get_in(
+    cluster: Cluster,
+    steward: Installation,
+    shown: tuple[Example, ...],
+    neighbours: dict[str, Viewpoint],
+    stranger: Viewpoint,
+) -> None:
+    """With `exposure.allowedFrom`, exactly who is named: not even the own namespace."""
+    assert cluster.node is not None
+    example = shown[0]
+    cluster.create_namespace(GUESTS)
+    guest = place_client(cluster, GUESTS, steward.runtime_image)
+    place = plan_visits(cluster, example)["http"]
+    visitors = {"guest": guest, "stranger": stranger, "near": neighbours[example.name]}
+
+    def look() -> dict[str, Answer]:
+        return {
+            name: look_from(cluster, viewpoint, (place,))[place]
+            for name, viewpoint in visitors.items()
+        }
+
+    assert set(look().values()) == {Answer.OPEN}
+    expose(cluster, example, {"allowedFrom": [{"namespace": GUESTS}]})
+    enforcement = Enforcement(cluster.node)
+    enforcement.start()
+    try:
+        seen = look()
+    finally:
+        enforcement.stop()
+        expose(cluster, example, None)
+    closed = Answer.CLOSED
+    assert seen == {"guest": Answer.OPEN, "stranger": closed, "near": closed}
+
+
+def expose(cluster: Cluster, example: Example, exposure: dict[str, object] | None) -> None:
+    """Changes who may connect, and waits until the NetworkPolicy says so."""
+    inside = f"--namespace={example.namespace}"
+    patch = json.dumps({"spec": {"exposure": exposure}})
+    cluster.kubectl("patch", f"assistant/{example.assistant}", inside, "--type=merge", "-p", patch)
+
+    def is_rendered() -> bool:
+        policy = cluster.read(f"networkpolicy/{example.assistant}-runtime", inside)
+        return (GUESTS in json.dumps(policy["spec"])) is (exposure is not None)
+
+    wait_until(is_rendered, "the NetworkPolicy to follow", deadline_seconds=60)

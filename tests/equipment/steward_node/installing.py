@@ -109,19 +109,25 @@ def build_images(report: Report) -> tuple[Path, ...]:
     )
     if done.returncode:
         raise LabError(f"building the images failed:\n{(done.stderr + done.stdout)[-3000:]}")
+    return gather_archives()
+
+
+def gather_archives() -> tuple[Path, ...]:
+    """Answers where the archives of the images lie."""
     return tuple(REPOSITORY / "build" / "images" / f"{name}.oci.tar" for name in IMAGES)
 
 
 def prepare_installation(cluster: Cluster, home: Path, report: Report) -> Installation:
     """Gives the cluster images and namespace, and answers what installs the chart into it.
 
+    The images must have been built (`build_images`).
+
     Raises:
         LabError: The images or helm could not be had.
     """
     if cluster.node is not None:
-        archives = build_images(report)
         report("images: giving them to the node")
-        cluster.load_images(*archives)
+        cluster.load_images(*gather_archives())
     cluster.create_namespace(NAMESPACE)
     helm = Helm(install_helm(HelmLine.HELM_4), home, cluster.kubeconfig)
     return Installation(cluster, helm, read_version())
