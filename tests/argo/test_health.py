@@ -12,7 +12,14 @@ from steward_api.v1alpha1 import KINDS
 from steward_argo.health import Health, HealthScript, Verdict, read_script
 from steward_operator import names
 from steward_operator.objects import ObjectKey
-from steward_operator.plan import memory_policy, model, prompt, retention_policy, tool
+from steward_operator.plan import (
+    cluster_assistant_policy,
+    memory_policy,
+    model,
+    prompt,
+    retention_policy,
+    tool,
+)
 from steward_operator.plan.assistant import plan_assistant
 from steward_operator.plan.own_status import plan_own_status, plan_unreadable
 from steward_operator.plan.parsing import OwnObject
@@ -21,6 +28,7 @@ from steward_operator.settings import OperatorSettings
 from steward_plans.cluster import Cluster
 from steward_plans.objects import (
     NOW,
+    make_cluster_policy,
     make_local_model,
     make_memory_policy,
     make_model,
@@ -38,6 +46,7 @@ CHECKS: dict[str, Any] = {
     "Prompt": prompt.check_prompt,
     "MemoryPolicy": memory_policy.check_memory_policy,
     "RetentionPolicy": retention_policy.check_retention_policy,
+    "ClusterAssistantPolicy": cluster_assistant_policy.check_cluster_assistant_policy,
 }
 
 
@@ -78,7 +87,14 @@ def message_of(document: Any, type_: str) -> str:
 
 @pytest.mark.parametrize(
     "object_",
-    [make_model(), make_tool(), make_prompt(), make_memory_policy(), make_retention_policy()],
+    [
+        make_model(),
+        make_tool(),
+        make_prompt(),
+        make_memory_policy(),
+        make_retention_policy(),
+        make_cluster_policy(),
+    ],
     ids=lambda object_: object_.kind,
 )
 def test_an_accepted_object_is_healthy(script: HealthScript, object_: OwnObject) -> None:
@@ -92,6 +108,7 @@ def test_an_accepted_object_is_healthy(script: HealthScript, object_: OwnObject)
         make_local_model(),
         make_tool(contract={"effect": "Read"}, inputSchema={"type": "array"}),
         make_prompt(template="{{nobody}}"),
+        make_cluster_policy(exposure={"allowedCidrs": ["10.0.0.0/99"]}),
     ],
     ids=lambda object_: object_.kind,
 )

@@ -160,6 +160,15 @@ class Delivery:
 
         return self.wait(is_there, seconds)
 
+    def wait_degraded(self, kind: str, name: str, words: str) -> None:
+        """Wait until Argo CD shows an object as Degraded, and these words of ours with it."""
+
+        def is_told(application: Manifest) -> bool:
+            health, message = read_resource(application, kind, name)
+            return health == "Degraded" and words in message
+
+        self.wait(is_told)
+
     def wait_failed(self) -> str:
         """Wait until the last commit could not be applied, and return what Argo CD says of it."""
 
