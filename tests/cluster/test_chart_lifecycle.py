@@ -20,6 +20,7 @@ from steward_lab.control_plane import ControlPlane
 from steward_lab.helm import HelmLine
 from steward_lab.kubelet import Kubelet, Outcome, Rule
 from steward_lab.pins import REPOSITORY
+from steward_operator_lab.operating import MANIFESTS
 from steward_operator_lab.reading import ASSISTANT_KIND, wait_ready
 from steward_operator_lab.samples import build_assistant, build_needs
 
@@ -29,14 +30,14 @@ DEPLOYMENT = "apps/v1/Deployment"
 ARCHIVE_CLAIM = "archive-steward-archive-0"
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def plane() -> Iterator[ControlPlane]:
     """A control plane that knows nothing of us."""
     with ControlPlane() as running:
         yield running
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def node(plane: ControlPlane) -> Iterator[Kubelet]:
     """A kubelet that runs the operator's Pods, and lets those of assistants be ready."""
     with Kubelet(plane) as kubelet:
@@ -69,12 +70,17 @@ def _right_of(entry: AuditEntry) -> tuple[str, str, str]:
     return entry.verb, entry.resource, entry.subresource
 
 
-@pytest.mark.parametrize("line", list(HelmLine), ids=lambda line: line.name)
 def test_a_release_serves_is_upgraded_and_leaves_what_users_made(
-    plane: ControlPlane, node: Kubelet, line: HelmLine
+    plane: ControlPlane, node: Kubelet
 ) -> None:
     """Twice: the second line finds, and takes over, what the first one's uninstall has kept."""
-    release, team = Release(plane, line), plane.create_namespace("team")
+    for line in HelmLine:
+        run_life(plane, node, Release(plane, line))
+
+
+def run_life(plane: ControlPlane, node: Kubelet, release: Release) -> None:
+    """Install, upgrade, roll back and uninstall, and look at what each step leaves."""
+    team = plane.create_namespace("team")
     mark = plane.audit.mark()
     release.prepare_namespace()
     assert "serves all namespaces" in release.install()
@@ -113,8 +119,9 @@ def test_a_release_serves_is_upgraded_and_leaves_what_users_made(
 def test_a_scoped_release_serves_one_namespace_with_roles(
     plane: ControlPlane, node: Kubelet
 ) -> None:
-    """Beside another release: kinds, roles for people and admission policies are that one's."""
+    """Where somebody else brings kinds, roles for people and admission policies."""
     del node
+    plane.apply_crds(MANIFESTS)
     served, other = plane.create_namespace("served"), plane.create_namespace("other")
     mark = plane.audit.mark()
     release = Release(plane, HelmLine.HELM_4, name="guard", namespace="guard-system")
@@ -141,13 +148,18 @@ def test_a_scoped_release_serves_one_namespace_with_roles(
 def test_what_is_kept_can_be_removed_as_documented(plane: ControlPlane, node: Kubelet) -> None:
     """The commands are read from the page, and afterwards nothing of ours is in the cluster."""
     del node
-    team = plane.create_namespace("team")
+    release, team = Release(plane, HelmLine.HELM_4), plane.create_namespace("team")
+    release.prepare_namespace()
+    release.install()
     make_assistant(plane, team, "kept")
+    wait_ready(plane.admin, team, "kept")
+    release.uninstall()
     for command in read_removal():
         plane.kubectl(*command)
     assert not plane.admin.list("apiextensions.k8s.io/v1/CustomResourceDefinition")
     for kind in ("v1/PersistentVolumeClaim", "v1/Secret", "coordination.k8s.io/v1/Lease"):
         assert not plane.admin.list(kind, NAMESPACE)
+    assert not plane.admin.list("v1/PersistentVolumeClaim", team)
 
 
 def read_removal() -> list[list[str]]:
