@@ -187,21 +187,29 @@ def load_encryption_key(folder: Path) -> EncryptionKey:
         EncryptionKeyMissing: if it is absent, not base64, or its generation is no number.
     """
     try:
-        key_id = read_secret(folder / "keyId")
-        key = base64.b64decode(read_secret(folder / "kek"), validate=True)
-        return EncryptionKey(key_id, key, _read_generation(folder))
+        key_id, text = read_secret(folder / "keyId"), read_secret(folder / "kek")
+        generation = _read_generation(folder / GENERATION_FILE)
+        return EncryptionKey(key_id, base64.b64decode(text, validate=True), generation)
     except KeyMissing as error:
         raise EncryptionKeyMissing(error.message) from None
     except (ValueError, binascii.Error):
         raise EncryptionKeyMissing(
-            f"{folder} holds no key in base64. Mount the Secret that the operator generated."
+            f"{folder / 'kek'} is not base64. Mount the Secret that the operator generated."
         ) from None
 
 
-def _read_generation(folder: Path) -> int:
-    """Read the generation of a key; Secrets of the first operators do not say it."""
-    path = folder / GENERATION_FILE
-    return int(read_secret(path)) if path.exists() else FIRST_GENERATION
+def _read_generation(path: Path) -> int:
+    """Read the generation of a key; the Secret of a first one does not say it.
+
+    Raises:
+        EncryptionKeyMissing: if the file holds no number.
+    """
+    text = read_secret(path) if path.exists() else str(FIRST_GENERATION)
+    if not (text.isascii() and text.isdecimal()):
+        raise EncryptionKeyMissing(
+            f"{path} holds no generation. Mount the Secret that the operator generated."
+        )
+    return int(text)
 
 
 def read_secret(path: Path) -> str:

@@ -90,6 +90,7 @@ def test_explains_its_arguments() -> None:
         ("keys/encryption/kek", None, "kek is absent or empty"),
         ("keys/encryption/kek", b"AAAA", "32"),
         ("keys/encryption/kek", b"%%%", "kek is not base64"),
+        ("keys/encryption/generation", b"two", "generation holds no generation"),
         ("keys/api/apiKey", None, "apiKey is absent or empty"),
     ],
 )
