@@ -15,6 +15,7 @@ from typing import Annotated, Final
 
 import typer
 
+from steward_cli.doctor import register_doctor
 from steward_cli.errors import CommandError, ExitCode
 from steward_cli.local.commands import register_local
 from steward_cli.output import OutputFormat, OutputOption, write_error, write_json, write_line
@@ -33,7 +34,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
     epilog=(
         "Exit codes: 0 done, 1 failed, 2 wrong input, 3 an extra is not installed; "
-        "of purge and verify also 4 Partial, 5 Uncosigned."
+        "of purge and verify also 4 Partial, 5 Uncosigned; of doctor also 4 could not be told."
     ),
 )
 
@@ -87,6 +88,7 @@ def version(output: OutputOption = OutputFormat.TEXT) -> None:
         write_line(f"steward {own} ({API_VERSION})")
 
 
+register_doctor(app)
 register_local(app)
 register_purge(app)
 register_verify(app)

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Iterator
+
 import pytest
 
+from steward_lab.kube_client import KubeClient
 from steward_lab.kubelet import Kubelet, Outcome, Rule
 from steward_operator_lab.reading import wait_condition, wait_ready
 from steward_operator_lab.samples import build_assistant, build_needs
@@ -11,6 +15,8 @@ from steward_operator_lab.workbench import Workbench
 
 pytest_plugins = ("steward_operator_lab.fixtures",)
 pytestmark = [pytest.mark.cluster, pytest.mark.usefixtures("operator")]
+
+CLASS_KIND = "storage.k8s.io/v1/StorageClass"
 
 
 @pytest.mark.parametrize(
@@ -34,15 +40,27 @@ def test_a_container_that_cannot_start_is_named_and_its_mending_noticed(
     wait_ready(bench.admin, namespace, "broken")
 
 
-def test_a_claim_that_cannot_be_bound_is_named(kubelet: Kubelet, bench: Workbench) -> None:
-    """Its StorageClass does not exist: claim and class are named, and the neighbour is served."""
-    # A kubelet that marks Pods looks at no claim, so it is told to leave this one waiting.
-    kubelet.add_rule(Rule(Outcome.PENDING, namespace=bench.namespace, name_prefix="stuck-"))
-    storage = {"size": "1Gi", "storageClassName": "nowhere"}
-    stuck, sound = build_assistant("stuck", storage=storage), build_assistant("sound")
-    bench.create(*build_needs(), stuck, sound)
-    for word in ("PersistentVolumeClaim stuck-data", "StorageClass nowhere"):
-        wait_condition(
-            bench.admin, bench.namespace, "stuck", "Ready", "False", "VolumeNotBound", word
-        )
+@contextlib.contextmanager
+def without_storage(admin: KubeClient) -> Iterator[None]:
+    """Take the only StorageClass away until the block ends."""
+    (found,) = admin.list(CLASS_KIND)
+    kept = {name: found["metadata"][name] for name in ("name", "annotations")}
+    admin.delete(CLASS_KIND, kept["name"])
+    try:
+        yield
+    finally:
+        admin.create({**found, "metadata": kept})
+
+
+def test_a_claim_that_cannot_be_bound_is_named_and_its_mending_noticed(bench: Workbench) -> None:
+    """Claim and missing class are named, the neighbour serves on, and in the end both do."""
+    bench.create(*build_needs(), build_assistant("sound"))
     wait_ready(bench.admin, bench.namespace, "sound")
+    with without_storage(bench.admin):
+        bench.create(build_assistant("stuck"))
+        for words in ("PersistentVolumeClaim stuck-data", "no default StorageClass"):
+            wait_condition(
+                bench.admin, bench.namespace, "stuck", "Ready", "False", "VolumeNotBound", words
+            )
+        assert wait_ready(bench.admin, bench.namespace, "sound")
+    wait_ready(bench.admin, bench.namespace, "stuck")

@@ -7,6 +7,7 @@ when the projected token file is a minute old.
 
 from __future__ import annotations
 
+import os
 import time
 import urllib.parse
 import urllib.request
@@ -123,6 +124,16 @@ class Connection:
         if self._api is not None:
             await self._api.close()  # type: ignore[no-untyped-call] # no annotations there
             self._api = None
+
+
+def default_kubeconfig() -> Path | None:
+    """Return the file that kubectl would read, None inside a Pod."""
+    named = os.environ.get("KUBECONFIG", "").split(os.pathsep)[0]
+    if named:
+        return Path(named)
+    if os.environ.get("KUBERNETES_SERVICE_HOST"):
+        return None
+    return Path.home() / ".kube" / "config"
 
 
 def is_proxy_set() -> bool:

@@ -75,6 +75,15 @@ class Transport:
                 except (ClientError, TimeoutError, ValueError) as error:
                     raise _cut(request.attempt, error) from error
 
+    async def read_header(self, request: Request, name: str) -> str:
+        """Send one reading request, and return a header of its answer, or an empty text.
+
+        Raises:
+            ApiError: for every answer from 400 up, and for none.
+        """
+        async with self._throttle.turn(), self._send(request) as response:
+            return response.headers.get(name, "")
+
     async def stream(self, request: Request) -> AsyncGenerator[Manifest]:
         """Send one request at once, and yield the parsed lines of its answer as they come.
 
