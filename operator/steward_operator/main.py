@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import secrets
+import signal
 import socket
 import sys
 from contextlib import AsyncExitStack
@@ -63,9 +64,10 @@ async def serve(options: Options) -> None:
     Raises:
         OperatorError: if it cannot start.
     """
+    loop = asyncio.get_running_loop()
+    end_at_signals(loop)
     connection = Connection(options.kubeconfig)
     await connection.load()
-    loop = asyncio.get_running_loop()
     leadership = build_leadership(connection, options, loop) if options.is_elected else None
     may_write = leadership.is_leader if leadership else _always
     client = KubeClient(Transport(connection, Throttle(loop.time), may_write), FIELD_MANAGER)
@@ -94,6 +96,18 @@ async def serve(options: Options) -> None:
         source = KopfSource(connection, options.namespace, engine.take_own)
         await _run(engine, source, archives, leadership)
     log().info("stopped")
+
+
+def end_at_signals(loop: asyncio.AbstractEventLoop) -> None:
+    """Cancel the running task at SIGTERM and SIGINT, until kopf takes both over.
+
+    The first process of a container hears no signal that it has no handler for, so a replica that
+    stands by, or waits for its key, would be killed only when its Pod's grace is over.
+    """
+    task = asyncio.current_task(loop)
+    if task is not None:
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, task.cancel)
 
 
 async def _run(
@@ -239,6 +253,8 @@ def run() -> None:
     configure_logs(options.log_level)
     try:
         asyncio.run(serve(options))
+    except asyncio.CancelledError:
+        log().info("stopped")
     except DefinitionsError as error:
         log().error("cannot_start", reason=error.reason, message=str(error))
         sys.exit(EXIT_DEFINITIONS)
