@@ -10,11 +10,15 @@ from typing import Any
 import pytest
 
 from steward_api.receipt import Envelope
+from steward_core import KEK
 from steward_purge import KEEP_SECONDS, PurgeBench, open_bench, seed_memory
 from steward_purge.bench import cosign
 from steward_runtime.clock import ManualClock
-from steward_runtime.errors import NotFound, RequestRefused
+from steward_runtime.crypto.keyring import Keyring
+from steward_runtime.crypto.rewrapping import Rewrapping
+from steward_runtime.errors import NotFound, RequestRefused, StorageError
 from steward_runtime.retention.errors import CosignatureRefused
+from steward_runtime.retention.opening import wipe
 from steward_runtime.retention.runs import Step
 from steward_runtime.retention.service import PurgeService
 
@@ -195,3 +199,50 @@ async def test_refuses_a_cosignature_by_nobody(service: PurgeService) -> None:
         await service.acknowledge_receipt(
             ended["receiptDigest"], {"keyid": "0" * 16, "sig": "AAAA"}
         )
+
+
+class StoppingObserver:
+    """Stands in the way of one step, once or for ever."""
+
+    def __init__(self, step: Step) -> None:
+        self.step: Step | None = step
+        self.steps: list[Step] = []
+
+    def before(self, run_id: str, step: Step) -> None:
+        """Fail at the step, as a full disk or a broken scan would."""
+        del run_id
+        if step is self.step:
+            raise StorageError("on purpose")
+
+    def after(self, run_id: str, step: Step) -> None:
+        """Hear of a step."""
+        del run_id
+        self.steps.append(step)
+
+
+async def test_keys_are_not_wrapped_anew_while_a_run_searches_for_their_bytes(
+    bench: PurgeBench,
+) -> None:
+    """A run that was interrupted knows wrapped keys by their bytes; it ends first."""
+    observer = StoppingObserver(Step.COMPACTED)
+    bench.observer = observer
+    bench.keyring = Keyring(b"\x07" * 32, "kek-2", bench.clock, older={"kek-1": KEK})
+    rewrapping = Rewrapping(bench.database, bench.keyring, bench.clock, wipe)
+    service = PurgeService(bench.build(), bench.receipts, rewrapping)
+    run = await service.start_purge()
+    await poll(lambda: _is_interrupted(service, run))
+    assert not rewrapping.is_settled
+    observer.step = None
+    await service.start_purge()
+    await wait_for_end(service, run)
+    await poll(lambda: _settled(rewrapping))
+    await service.close()
+
+
+async def _is_interrupted(service: PurgeService, run: Any) -> bool:
+    shown = await service.show_purge(run["runId"])
+    return shown is not None and shown["state"] == "Interrupted"
+
+
+async def _settled(rewrapping: Rewrapping) -> bool:
+    return rewrapping.is_settled
