@@ -17,7 +17,7 @@ pytestmark = [pytest.mark.e2e, pytest.mark.timeout(420)]
 
 MANY = 50
 MANY_SECONDS = 240.0
-WATCHED_SECONDS = 25.0
+WATCHED_SECONDS = 12.0
 
 
 def with_wave(manifest: Manifest, wave: int) -> Manifest:

@@ -19,7 +19,7 @@ pytestmark = [pytest.mark.e2e, pytest.mark.timeout(300)]
 
 FILE = "assistant-desk.yaml"
 KEPT = {"PersistentVolumeClaim", "ConfigMap", "Secret"}
-GONE_SECONDS = 90.0
+GONE_SECONDS = 150.0
 
 
 def deliver_desk(delivery: Delivery, policy: str) -> Manifest:
