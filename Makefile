@@ -69,6 +69,8 @@ e2e: setup ## a real node, chart, examples, enforced policies (root; else CLUSTE
 
 e2e-full: setup
 	@$(BIN)/pytest -v -m "e2e and not soak" $(ARGS) tests/e2e
+	@STEWARD_SWITCHES=20 STEWARD_RIGHTS=all $(BIN)/pytest -v tests/cluster/test_operator_failover.py \
+		tests/cluster/test_operator_rights.py
 
 soak: setup
 	@$(BIN)/pytest -v -m "e2e and soak" $(ARGS) tests/e2e
