@@ -26,7 +26,7 @@ def test_a_build_uses_the_index_of_this_machines_pip() -> None:
 
 def test_folders_of_this_machine_are_left_out() -> None:
     """A build cannot see them; addresses beside them stay."""
-    options = {"find-links": "/opt/wheels https://two.test/wheels"}
+    options = {"find-links": "/srv/wheels https://two.test/wheels"}
     text = render_configuration(options, has_wheels=False)
     assert text == "[global]\nfind-links = https://two.test/wheels\n"
 
