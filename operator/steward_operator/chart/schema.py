@@ -17,6 +17,8 @@ from steward_operator.objects import Manifest
 
 DRAFT: Final = "http://json-schema.org/draft-07/schema#"
 LINE_WIDTH: Final = 98
+SWITCHES: Final = frozenset({"Make them.", "Switch it on."})
+"""What `Create` and `Enabled` say of themselves."""
 _NOISE: Final = frozenset({"title", "$defs"})
 
 
@@ -69,11 +71,13 @@ def render_values() -> str:
 def render_table() -> str:
     """Return the README's table of values."""
     lines = ["| value | default | what it does |", "|---|---|---|"]
-    lines += [
-        f"| `{row.path}` | `{row.default}` | {row.description} |"
-        for row in gather_rows()
-        if not row.is_group
-    ]
+    said = {row.path: row.description for row in gather_rows()}
+    for row in gather_rows():
+        if not row.is_group:
+            # A switch that is alone in its group is told by what the group is.
+            parent, _, _ = row.path.rpartition(".")
+            text = said[parent] if row.description in SWITCHES else row.description
+            lines.append(f"| `{row.path}` | `{row.default}` | {text} |")
     return "\n".join(lines)
 
 
