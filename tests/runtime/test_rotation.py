@@ -15,6 +15,7 @@ import pytest
 
 from steward_loopback import wait_until
 from steward_model_server import ModelServer
+from steward_previous import unpack_previous
 from steward_serving import (
     ServedRuntime,
     build_blueprint,
@@ -122,3 +123,21 @@ def test_a_replaced_api_key_goes_on_working_while_it_is_mounted(runtime: ServedR
     runtime.files.drop_older()
     runtime.start()
     assert ask(runtime, "GET").status_code == 401
+
+
+def test_the_previous_release_refuses_a_database_whose_key_was_replaced(
+    runtime: ServedRuntime,
+) -> None:
+    """It would make other pseudonyms, and lose everybody's memory; ours goes on afterwards."""
+    runtime.stop()
+    runtime.files.write_generation(2)
+    runtime.start()
+    wait_settled(runtime, 2)
+    runtime.stop()
+    runtime.files.drop_older()
+    older = ServedRuntime(runtime.folder, environment=unpack_previous().environment)
+    older.start(is_waiting=False)
+    assert older.wait() == 2
+    assert "newer runtime" in older.stderr()
+    runtime.start()
+    assert remembers(runtime)
