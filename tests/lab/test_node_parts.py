@@ -21,6 +21,7 @@ from steward_node.prerequisites import gather_covered
 from steward_node.storage import build_volume, is_released, is_waiting
 from steward_node.supervising import (
     end_supervisor,
+    read_owner,
     read_progress,
     read_start_time,
     read_supervisor,
@@ -92,6 +93,18 @@ def test_a_process_that_took_over_the_id_is_not_the_nodes(tmp_path: Path) -> Non
     recorded = json.loads(place.supervisor.read_text(encoding="utf-8"))
     place.supervisor.write_text(json.dumps({**recorded, "started": "1"}), encoding="utf-8")
     assert read_supervisor(place) is None
+
+
+def test_a_node_belongs_to_the_run_that_it_dies_with(tmp_path: Path) -> None:
+    """While that one lives nobody else may end it; a node that stays belongs to nobody."""
+    place = Place(tmp_path)
+    write_supervisor(place, os.getpid(), os.getpid())
+    assert read_owner(place) == os.getpid()
+    recorded = json.loads(place.supervisor.read_text(encoding="utf-8"))
+    place.supervisor.write_text(json.dumps({**recorded, "owner_started": "1"}), encoding="utf-8")
+    assert read_owner(place) is None
+    write_supervisor(place, os.getpid())
+    assert read_owner(place) is None
 
 
 def test_the_nodes_process_is_ended_with_its_child() -> None:

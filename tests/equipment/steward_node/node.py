@@ -52,6 +52,7 @@ from steward_node.prerequisites import NAMESPACES, check_prerequisites
 from steward_node.supervising import (
     end_supervisor,
     gather_children,
+    read_owner,
     read_progress,
     read_supervisor,
     write_supervisor,
@@ -107,11 +108,13 @@ class Node(contextlib.AbstractContextManager["Node"]):
 
         Raises:
             PrerequisiteError: The machine lacks something; nothing was started.
-            NodeError: A part did not come up; everything was taken down again.
+            NodeError: A part did not come up, and everything was taken down again; or the node is
+                in use by another process, which is left alone.
         """
         check_prerequisites(self.place)
         self.binaries = build_node_binaries(self._report)
         with self._hold_lock():
+            self._check_free()
             self._remove()
             began = time.monotonic()
             try:
@@ -189,6 +192,15 @@ class Node(contextlib.AbstractContextManager["Node"]):
         with self.place.lock.open("w") as handle:
             fcntl.flock(handle, fcntl.LOCK_EX)
             yield
+
+    def _check_free(self) -> None:
+        """Refuses to end a node that somebody else's run stands on."""
+        owner = read_owner(self.place)
+        if owner is not None and owner != os.getpid():
+            raise NodeError(
+                f"the node is in use by process {owner}: wait for it, or end it with "
+                "`python -m steward_node down`"
+            )
 
     def _remove(self) -> None:
         """Ends the node's processes and removes what the kernel leaves."""
@@ -284,7 +296,7 @@ class Node(contextlib.AbstractContextManager["Node"]):
                 env={**os.environ, "PYTHONPATH": str(equipment)},
             )
         self._process = process
-        write_supervisor(self.place, process.pid)
+        write_supervisor(self.place, process.pid, None if self._stays else os.getpid())
         return process.pid
 
     def _connect(self, first: int) -> None:

@@ -27,10 +27,29 @@ def read_start_time(pid: int) -> str:
     return "" if fields[0] in {"Z", "X"} else fields[19]
 
 
-def write_supervisor(place: Place, pid: int) -> None:
-    """Records the supervisor so that a later run recognises it, and nothing else, by its id."""
-    content = json.dumps({"pid": pid, "started": read_start_time(pid)})
-    place.supervisor.write_text(content, encoding="utf-8")
+def write_supervisor(place: Place, pid: int, owner: int | None = None) -> None:
+    """Records the supervisor so that a later run recognises it, and nothing else, by its id.
+
+    Args:
+        place: Folder of the node.
+        pid: The supervisor.
+        owner: The process that the node dies with; None where it stays.
+    """
+    recorded: dict[str, object] = {"pid": pid, "started": read_start_time(pid)}
+    if owner is not None:
+        recorded |= {"owner": owner, "owner_started": read_start_time(owner)}
+    place.supervisor.write_text(json.dumps(recorded), encoding="utf-8")
+
+
+def read_owner(place: Place) -> int | None:
+    """Answers the living process that the running node belongs to, or None."""
+    if read_supervisor(place) is None:
+        return None
+    recorded = json.loads(place.supervisor.read_text(encoding="utf-8"))
+    owner = recorded.get("owner")
+    if owner is None or read_start_time(int(owner)) != recorded["owner_started"]:
+        return None
+    return int(owner)
 
 
 def read_supervisor(place: Place) -> int | None:
