@@ -42,8 +42,8 @@ TRIALS = {
         "test -e /proc/sys/net/bridge/bridge-nf-call-iptables"
     ),
     "overlay file systems (CONFIG_OVERLAY_FS)": (
-        "mount -t tmpfs t /mnt && mkdir /mnt/a /mnt/b /mnt/c && "
-        "mount -t overlay t -o lowerdir=/etc,upperdir=/mnt/a,workdir=/mnt/b /mnt/c"
+        "mount -t tmpfs t /srv && mkdir /srv/a /srv/b /srv/c && "
+        "mount -t overlay t -o lowerdir=/etc,upperdir=/srv/a,workdir=/srv/b /srv/c"
     ),
 }
 NAMESPACES = ("unshare", "--mount", "--net", "--pid", "--ipc", "--uts", "--fork")
