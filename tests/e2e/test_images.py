@@ -129,7 +129,7 @@ def test_the_operator_starts_without_rights_and_says_what_it_lacks(enter: Run) -
 
 
 def test_the_operator_has_a_name_for_its_user(enter: Run) -> None:
-    """kopf asks for it when it starts, after the API server was found."""
+    """Kopf asks for it when it starts, after the API server was found."""
     done = enter("steward-operator", "python3", "-c", "import getpass; print(getpass.getuser())")
     assert done.stdout == "steward\n", done.stderr
 
