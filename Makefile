@@ -68,9 +68,9 @@ e2e: setup ## a real node, chart, examples, enforced policies (root; else CLUSTE
 	@$(BIN)/pytest -v -m "e2e and not full and not soak" $(ARGS) tests/e2e
 
 e2e-full: setup
-	@$(BIN)/pytest -v -m "e2e and not soak" $(ARGS) tests/e2e
-	@STEWARD_SWITCHES=20 STEWARD_RIGHTS=all $(BIN)/pytest -v tests/cluster/test_operator_failover.py \
-		tests/cluster/test_operator_rights.py
+	@code=0; $(BIN)/pytest -v -m "e2e and not soak" $(ARGS) tests/e2e || code=1; \
+		STEWARD_SWITCHES=20 STEWARD_RIGHTS=all $(BIN)/pytest -v tests/cluster/test_operator_failover.py \
+		tests/cluster/test_operator_rights.py || code=1; exit $$code
 
 soak: setup
 	@$(BIN)/pytest -v -m "e2e and soak" $(ARGS) tests/e2e

@@ -36,6 +36,10 @@ WORKERS: Final = str(min(4, os.cpu_count() or 1))
 """Tests beside each other; more than 4 compete for memory rather than help."""
 
 
+CLUSTER_OPTIONS: Final = ("-n", "2", "--dist", "loadfile", "--durations", "15")
+"""Two control planes beside each other, and the tests that are worth making quicker."""
+
+
 @dataclass(frozen=True, slots=True)
 class Stage:
     """One command with a name."""
@@ -55,7 +59,7 @@ def build_test_stages() -> tuple[Stage, ...]:
     stages = [
         Stage("check", ("make", "--no-print-directory", "check")),
         Stage("unit", build_unit_command(sys.executable)),
-        Stage("cluster", (*PYTEST, "-n", "2", "--dist", "loadfile", "-m", "cluster", "tests")),
+        Stage("cluster", (*PYTEST, *CLUSTER_OPTIONS, "-m", "cluster", "tests")),
         Stage("model", (*PYTEST, "-m", "model and not cluster", "tests")),
         Stage("mutate", ("make", "--no-print-directory", "mutate", "FIELDS=changed")),
     ]
