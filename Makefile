@@ -69,8 +69,8 @@ e2e: setup ## a real node, chart, examples, enforced policies (root; else CLUSTE
 
 e2e-full: setup
 	@code=0; $(BIN)/pytest -v -m "e2e and not soak" $(ARGS) tests/e2e || code=1; \
-		STEWARD_SWITCHES=20 STEWARD_RIGHTS=all $(BIN)/pytest -v tests/cluster/test_operator_failover.py \
-		tests/cluster/test_operator_rights.py || code=1; exit $$code
+		STEWARD_SWITCHES=20 STEWARD_RIGHTS=all $(BIN)/pytest -q -n 2 --dist loadfile \
+		-m "cluster and long" tests/cluster || code=1; exit $$code
 
 soak: setup
 	@$(BIN)/pytest -v -m "e2e and soak" $(ARGS) tests/e2e

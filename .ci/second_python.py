@@ -26,9 +26,14 @@ def find_python(version: str) -> str:
     pyenv = Path.home() / ".pyenv" / "versions"
     candidates = [shutil.which(name), *sorted(map(str, pyenv.glob(f"{version}.*/bin/{name}")))]
     for candidate in candidates:
-        if candidate and subprocess.run([candidate, "-c", ""], check=False).returncode == 0:
+        if candidate and runs(candidate):
             return candidate
     sys.exit(f"{name} is not on the path: install it, or leave this stage out")
+
+
+def runs(python: str) -> bool:
+    """Say whether this interpreter starts, without its words about why not."""
+    return subprocess.run([python, "-c", ""], check=False, capture_output=True).returncode == 0
 
 
 def main() -> int:

@@ -59,7 +59,7 @@ def build_test_stages() -> tuple[Stage, ...]:
     stages = [
         Stage("check", ("make", "--no-print-directory", "check")),
         Stage("unit", build_unit_command(sys.executable)),
-        Stage("cluster", (*PYTEST, *CLUSTER_OPTIONS, "-m", "cluster", "tests")),
+        Stage("cluster", (*PYTEST, *CLUSTER_OPTIONS, "-m", "cluster and not long", "tests")),
         Stage("model", (*PYTEST, "-m", "model and not cluster", "tests")),
         Stage("mutate", ("make", "--no-print-directory", "mutate", "FIELDS=changed")),
     ]
@@ -67,9 +67,16 @@ def build_test_stages() -> tuple[Stage, ...]:
 
 
 def build_ci_stages() -> tuple[Stage, ...]:
-    """Return what `.ci/run` does after `make setup`: the README's commands, and a second Python."""
+    """Return what `.ci/run` does after `make setup`: the README's commands, and what takes longer.
+
+    That is a second Python, the cluster tests that take minutes each, and a real node.
+    """
     second = (sys.executable, ".ci/second_python.py", SECOND_PYTHON)
-    stages = [*build_test_stages(), Stage(f"unit {SECOND_PYTHON}", second)]
+    stages = [
+        *build_test_stages(),
+        Stage(f"unit {SECOND_PYTHON}", second),
+        Stage("long", (*PYTEST, *CLUSTER_OPTIONS, "-m", "cluster and long", "tests")),
+    ]
     if (ROOT / "examples" / "01-helpdesk" / "demo.py").is_file():
         stages.append(Stage("demo", ("make", "--no-print-directory", "demo")))
     stages.append(Stage("e2e", ("make", "--no-print-directory", "e2e")))

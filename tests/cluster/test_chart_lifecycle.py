@@ -24,7 +24,7 @@ from steward_operator_lab.operating import MANIFESTS
 from steward_operator_lab.reading import ASSISTANT_KIND, wait_ready
 from steward_operator_lab.samples import build_assistant, build_needs
 
-pytestmark = [pytest.mark.cluster, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.cluster, pytest.mark.long, pytest.mark.timeout(300)]
 
 DEPLOYMENT = "apps/v1/Deployment"
 ARCHIVE_CLAIM = "archive-steward-archive-0"

@@ -38,7 +38,7 @@ WRITES_BEFORE = (1, 3, 5, 8, 11, 14, 16)
 """After how many writes for a new Assistant its operator dies; it takes some 17."""
 
 pytest_plugins = ("steward_operator_lab.fixtures",)
-pytestmark = [pytest.mark.cluster, pytest.mark.timeout(90 + 60 * SWITCHES)]
+pytestmark = [pytest.mark.cluster, pytest.mark.long, pytest.mark.timeout(90 + 60 * SWITCHES)]
 
 
 @pytest.fixture

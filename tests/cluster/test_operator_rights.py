@@ -23,7 +23,7 @@ from steward_operator_lab.samples import build_assistant, build_needs, build_too
 from steward_operator_lab.workbench import Workbench
 
 pytest_plugins = ("steward_operator_lab.fixtures",)
-pytestmark = [pytest.mark.cluster, pytest.mark.timeout(180)]
+pytestmark = [pytest.mark.cluster, pytest.mark.long, pytest.mark.timeout(180)]
 
 SAMPLE = (
     Right("ClusterRole", "", "secrets", "create"),

@@ -23,7 +23,7 @@ from steward_operator_lab.samples import build_assistant, build_needs
 from steward_operator_lab.workbench import Workbench
 
 pytest_plugins = ("steward_operator_lab.fixtures",)
-pytestmark = [pytest.mark.cluster, pytest.mark.timeout(240)]
+pytestmark = [pytest.mark.cluster, pytest.mark.long, pytest.mark.timeout(240)]
 
 OLD, NEW, MENDED = "runtime:1", "runtime:2", "runtime:3"
 NAMES = tuple(f"desk-{number}" for number in range(5))
