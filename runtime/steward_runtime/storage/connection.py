@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Callable
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any, Final
 
@@ -38,29 +39,36 @@ def open_connection(
     Raises:
         StorageError: if it cannot be opened or is no database.
     """
-    try:
-        path.touch(mode=0o600)
-        connection = sqlite3.connect(
-            path,
-            factory=Connection,
-            isolation_level=None,
-            check_same_thread=False,
-            cached_statements=STATEMENTS_CACHED,
-        )
-        connection.execute(f"PRAGMA busy_timeout = {BUSY_TIMEOUT_MS}")
-        if is_reader:
-            connection.execute("PRAGMA query_only = ON")
-        else:
-            connection.is_writer = True
-            connection.execute("PRAGMA journal_mode = WAL").fetchone()
-        for pragma in ("synchronous = FULL", "secure_delete = ON", "foreign_keys = ON"):
-            connection.execute(f"PRAGMA {pragma}")
-        connection.execute("PRAGMA temp_store = MEMORY")
-        if page_count_max is not None:
-            connection.execute(f"PRAGMA max_page_count = {page_count_max}").fetchone()
-    except (OSError, sqlite3.Error) as fault:
-        raise StorageError(
-            f"the database {path} could not be opened ({type(fault).__name__}): check that the "
-            "volume is mounted, writable and not full"
-        ) from fault
-    return connection
+    with ExitStack() as on_failure:
+        try:
+            path.touch(mode=0o600)
+            connection = sqlite3.connect(
+                path,
+                factory=Connection,
+                isolation_level=None,
+                check_same_thread=False,
+                cached_statements=STATEMENTS_CACHED,
+            )
+            on_failure.callback(connection.close)
+            _configure(connection, is_reader=is_reader, page_count_max=page_count_max)
+        except (OSError, sqlite3.Error) as fault:
+            raise StorageError(
+                f"the database {path} could not be opened ({type(fault).__name__}): check that the "
+                "volume is mounted, writable and not full"
+            ) from fault
+        on_failure.pop_all()
+        return connection
+
+
+def _configure(connection: Connection, *, is_reader: bool, page_count_max: int | None) -> None:
+    connection.execute(f"PRAGMA busy_timeout = {BUSY_TIMEOUT_MS}")
+    if is_reader:
+        connection.execute("PRAGMA query_only = ON")
+    else:
+        connection.is_writer = True
+        connection.execute("PRAGMA journal_mode = WAL").fetchone()
+    for pragma in ("synchronous = FULL", "secure_delete = ON", "foreign_keys = ON"):
+        connection.execute(f"PRAGMA {pragma}")
+    connection.execute("PRAGMA temp_store = MEMORY")
+    if page_count_max is not None:
+        connection.execute(f"PRAGMA max_page_count = {page_count_max}").fetchone()

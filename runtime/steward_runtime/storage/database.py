@@ -44,7 +44,11 @@ class Database:
         directory.mkdir(mode=0o700, parents=True, exist_ok=True)
         self.path = directory / DATABASE_FILE
         connection = open_connection(self.path, page_count_max=page_count_max)
-        apply_migrations(connection, str(self.path))
+        try:
+            apply_migrations(connection, str(self.path))
+        except BaseException:
+            connection.close()
+            raise
         self._writer = Writer(connection, self.path)
         self._readers = ThreadPoolExecutor(READERS_MAX, thread_name_prefix="steward-read")
         self._reader_connections: queue.SimpleQueue[Connection] = queue.SimpleQueue()

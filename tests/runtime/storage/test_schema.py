@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 import sqlite3
+from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -20,8 +22,11 @@ CONTRACTIONS = re.compile(
 """What a runtime of the version before could stumble over."""
 
 
-def _connect() -> sqlite3.Connection:
-    return sqlite3.connect(":memory:", isolation_level=None)
+@pytest.fixture
+def connection() -> Iterator[sqlite3.Connection]:
+    """An empty database in memory."""
+    with closing(sqlite3.connect(":memory:", isolation_level=None)) as opened:
+        yield opened
 
 
 def test_migrations_are_numbered_without_gaps() -> None:
@@ -37,25 +42,22 @@ def test_a_migration_only_expands(migration: Migration) -> None:
     assert CONTRACTIONS.search(text) is None
 
 
-def test_migrations_are_applied_once() -> None:
+def test_migrations_are_applied_once(connection: sqlite3.Connection) -> None:
     """A second opening applies nothing."""
-    connection = _connect()
     assert apply_migrations(connection, "test") == len(gather_migrations())
     assert apply_migrations(connection, "test") == 0
 
 
-def test_a_former_version_opens_a_newer_database() -> None:
+def test_a_former_version_opens_a_newer_database(connection: sqlite3.Connection) -> None:
     """The version before has fewer migrations and still opens it."""
-    connection = _connect()
     known = gather_migrations()
     later = Migration(len(known) + 1, "later", "CREATE TABLE later (id INTEGER);")
     apply_migrations(connection, "test", (*known, later))
     assert apply_migrations(connection, "test", known) == 0
 
 
-def test_refuses_a_database_that_says_it_is_too_new() -> None:
+def test_refuses_a_database_that_says_it_is_too_new(connection: sqlite3.Connection) -> None:
     """A newer runtime can raise the oldest reader; the message says what to do."""
-    connection = _connect()
     known = gather_migrations()
     apply_migrations(connection, "test")
     connection.execute("UPDATE storage_format SET oldest_reader = ?", (len(known) + 1,))
@@ -63,9 +65,8 @@ def test_refuses_a_database_that_says_it_is_too_new() -> None:
         apply_migrations(connection, "test")
 
 
-def test_a_failed_migration_changes_nothing() -> None:
+def test_a_failed_migration_changes_nothing(connection: sqlite3.Connection) -> None:
     """Each is a transaction of its own."""
-    connection = _connect()
     broken = Migration(1, "broken", "CREATE TABLE half (id INTEGER); SELECT * FROM missing;")
     with pytest.raises(sqlite3.OperationalError):
         apply_migrations(connection, "test", (broken,))
