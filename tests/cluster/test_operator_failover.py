@@ -6,14 +6,13 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import pytest
 
 from steward_lab.audit import AuditEntry
 from steward_lab.control_plane import ControlPlane
 from steward_lab.kube_client import KubeClient
-from steward_lab.kubelet import Kubelet
 from steward_operator_lab.pair import (
     Pair,
     count_lines,
@@ -39,19 +38,6 @@ WRITES_BEFORE = (1, 3, 5, 8, 11, 14, 16)
 
 pytest_plugins = ("steward_operator_lab.fixtures",)
 pytestmark = [pytest.mark.cluster, pytest.mark.long, pytest.mark.timeout(90 + 60 * SWITCHES)]
-
-
-@pytest.fixture
-def pair(control_plane: ControlPlane, kubelet: Kubelet, kinds: tuple[str, ...]) -> Iterator[Pair]:
-    """A leader and a standby in a namespace of their own."""
-    assert kinds
-    del kubelet
-    home = control_plane.create_namespace("operator")
-    replicas = Pair(control_plane, home)
-    replicas.start()
-    yield replicas
-    replicas.stop()
-    control_plane.admin.delete("v1/Namespace", home)
 
 
 def list_version(admin: KubeClient, namespace: str) -> str:

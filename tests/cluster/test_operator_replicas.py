@@ -5,12 +5,9 @@ What happens when a leader dies or sleeps is in `test_operator_failover`.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import pytest
 
 from steward_lab.control_plane import ControlPlane
-from steward_lab.kubelet import Kubelet
 from steward_operator_lab.pair import Pair, count_lines
 from steward_operator_lab.reading import describe, wait_ready
 from steward_operator_lab.samples import build_assistant, build_needs
@@ -21,19 +18,6 @@ pytestmark = [pytest.mark.cluster, pytest.mark.timeout(180)]
 
 HANDOVER_SECONDS = 10.0
 """Less than the duration of a Lease: it is given back, and nobody waits for its end."""
-
-
-@pytest.fixture
-def pair(control_plane: ControlPlane, kubelet: Kubelet, kinds: tuple[str, ...]) -> Iterator[Pair]:
-    """A leader and a standby in a namespace of their own."""
-    assert kinds
-    del kubelet
-    home = control_plane.create_namespace("operator")
-    replicas = Pair(control_plane, home)
-    replicas.start()
-    yield replicas
-    replicas.stop()
-    control_plane.admin.delete("v1/Namespace", home)
 
 
 def test_a_clean_stop_hands_over_at_once_and_the_standby_wrote_nothing_before(

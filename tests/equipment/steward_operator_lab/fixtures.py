@@ -10,6 +10,7 @@ from steward_lab.control_plane import ControlPlane
 from steward_lab.kube_client import KubeClient
 from steward_lab.kubelet import Kubelet
 from steward_operator_lab.operating import MANIFESTS, OperatorProcess, run_operator
+from steward_operator_lab.pair import Pair
 from steward_operator_lab.workbench import Workbench
 
 
@@ -27,6 +28,19 @@ def operator(
     del kinds, kubelet  # in place before the operator starts
     with run_operator(control_plane) as process:
         yield process
+
+
+@pytest.fixture
+def pair(control_plane: ControlPlane, kubelet: Kubelet, kinds: tuple[str, ...]) -> Iterator[Pair]:
+    """A leader and a standby in a namespace of their own."""
+    assert kinds
+    del kubelet
+    home = control_plane.create_namespace("operator")
+    replicas = Pair(control_plane, home)
+    replicas.start()
+    yield replicas
+    replicas.stop()
+    control_plane.admin.delete("v1/Namespace", home)
 
 
 @pytest.fixture
